@@ -1,0 +1,37 @@
+# Language, warnings, sanitizers, ccache: everything that is the same for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+set(TALKJSD_SANITIZE "" CACHE STRING "Value for -fsanitize=, or empty")
+option(TALKJSD_PCH "Use precompiled headers" ON)
+
+# -O1 keeps a debug build quick to compile while Asio and gRPC stay usable under the sanitizers.
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # Precompiled headers hit the cache only with these sloppiness settings (ccache manual, "Precompiled headers").
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env
+      "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
+      "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" ${CCACHE_PROGRAM})
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
+endif()
+
+add_compile_options(-fno-omit-frame-pointer)
+if(TALKJSD_SANITIZE)
+  add_compile_options(-fsanitize=${TALKJSD_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TALKJSD_SANITIZE})
+endif()
+if(TALKJSD_SANITIZE MATCHES "thread")
+  # GCC warns that TSan does not model atomic_thread_fence, which Asio uses; the code that relies on one is not ours.
+  add_compile_options(-Wno-tsan)
+endif()
+
+# Warnings for our own targets only: generated and third-party code is included as SYSTEM.
+add_library(talkjsd_warnings INTERFACE)
+target_compile_options(talkjsd_warnings INTERFACE
+  -Wall -Wextra -Werror -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers)

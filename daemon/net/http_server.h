@@ -1,0 +1,97 @@
+// A small HTTP/1.1 and WebSocket server on one event loop: the emulator's front and the admin listener.
+#ifndef TALKJSD_NET_HTTP_SERVER_H_
+#define TALKJSD_NET_HTTP_SERVER_H_
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/net/event_loop.h"
+
+namespace talkjsd::net {
+
+struct ServerRequest {
+  std::string method;
+  std::string target;  // path and query, as received
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  // First value of a header, name in any case; empty if absent.
+  std::string_view Header(std::string_view name) const;
+};
+
+struct ServerResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+// The server's end of a WebSocket. Lives on the server's loop. Owned by the connection: valid until OnClosed returns.
+class ServerSocket {
+ public:
+  virtual ~ServerSocket() = default;
+  // Text messages leave in order. `delay` holds this one and those behind it back for at least that long after the
+  // message before it was written.
+  virtual void SendText(std::string text, Duration delay = Duration::zero()) = 0;
+  virtual size_t QueuedBytes() const = 0;
+  // Closing handshake with this code behind what is queued.
+  virtual void Close(uint16_t code, std::string_view reason) = 0;
+  // Drops the TCP connection.
+  virtual void Abort() = 0;
+};
+
+// Called on the server's loop.
+class ServerSocketHandler {
+ public:
+  virtual ~ServerSocketHandler() = default;
+  // Before anything else.
+  virtual void OnOpen(ServerSocket* socket) = 0;
+  virtual void OnText(std::string_view text) = 0;
+  // Once. Binary messages and messages over the limit close the socket (1003, 1009) before the handler sees them.
+  virtual void OnClosed() = 0;
+};
+
+// Lives on `loop`: Start and destruction happen on its thread, or before it runs and after it has stopped.
+class HttpServer {
+ public:
+  struct Options {
+    std::string host = "127.0.0.1";
+    uint16_t port = 0;  // 0 picks one
+    size_t max_body_bytes = 1 << 20;
+    size_t max_message_bytes = 1 << 20;
+    // Requests must arrive within this time; also how long a kept-alive connection may be idle.
+    Duration request_timeout = std::chrono::seconds(60);
+    // A WebSocket without any frame from the peer for so long is closed; zero: never.
+    Duration socket_idle_timeout = Duration::zero();
+    int max_connections = 100'000;
+  };
+  using Respond = std::function<void(ServerResponse)>;
+  // Exactly one call of `respond`, at once or later, on the loop.
+  using RequestHandler = std::function<void(ServerRequest request, Respond respond)>;
+  // A WebSocket upgrade: a handler, or nullptr to have it answered by `on_request` as an ordinary request.
+  using UpgradeHandler =
+      std::function<std::unique_ptr<ServerSocketHandler>(const ServerRequest& request)>;
+
+  HttpServer(EventLoop& loop, Options options, RequestHandler on_request,
+             UpgradeHandler on_upgrade = nullptr);
+  ~HttpServer();  // drops all connections; OnClosed is called for open sockets
+
+  // Binds and listens. UNAVAILABLE naming the address if that fails.
+  absl::Status Start();
+  uint16_t port() const;  // after Start
+  int connections() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace talkjsd::net
+
+#endif  // TALKJSD_NET_HTTP_SERVER_H_
