@@ -1,15 +1,16 @@
-// Events inside a PUBLISH frame (realtime.md section 7), decoded. For .cc files: knows JSON.
+// Events inside a PUBLISH frame (realtime.md section 7), decoded.
 #ifndef TALKJSD_WIRE_EVENT_H_
 #define TALKJSD_WIRE_EVENT_H_
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <boost/json/fwd.hpp>
 #include <optional>
 #include <string>
 #include <variant>
 
-#include "daemon/wire/json.h"
+#include "daemon/wire/types.h"
 
 namespace talkjsd::wire {
 
@@ -66,7 +67,7 @@ using Event = std::variant<UserCreated, UserEdited, SideCreated, SideEdited, Sid
                            ParticipantEdited, SessionExpired, UpstreamRestarting, OtherEvent>;
 
 // An error means that a known type has wrong contents; the caller counts it and goes on.
-absl::StatusOr<Event> DecodeEvent(const json::object& event);
+absl::StatusOr<Event> DecodeEvent(const boost::json::object& event);
 
 }  // namespace talkjsd::wire
 
