@@ -216,7 +216,8 @@ json::object EncodeFile(const FileBlock& file) {
   out["type"] = "file";
   if (!file.subtype.empty()) out["subtype"] = file.subtype;
   out["fileToken"] = file.file_token;
-  if (file.url.empty() && file.filename.empty()) return out;  // being sent: the token says all
+  // A block that is being sent: the token says all.
+  if (file == FileBlock{.subtype = file.subtype, .file_token = file.file_token}) return out;
   out["url"] = file.url;
   out["filename"] = file.filename;
   out["size"] = file.size;
