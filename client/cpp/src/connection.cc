@@ -1,0 +1,117 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "address.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace talkjsd::client {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+
+constexpr char kErrorDomain[] = "talkjs.sidecar";
+constexpr int kMaxResponseBytes = 64 << 20;
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // With BDP probing a client that stopped reading still takes in megabytes (docs/architecture.md).
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // One event is never split, and the daemon bounds it.
+  arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
+  if (UnixSocketPath(address).empty()) {
+    // The kernel tells when a Unix socket's peer is gone. Over TCP a ping has to find out; servers
+    // close connections that ping more often than every 5 minutes unless told otherwise.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  }
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// Reads the details that the API documents; others are left alone.
+void ReadDetails(const std::string& serialized, Status* status) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(serialized)) return;
+  for (const google::protobuf::Any& detail : details.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::BadRequest bad_request;
+    google::rpc::RetryInfo retry;
+    if (detail.UnpackTo(&info) && info.domain() == kErrorDomain) {
+      status->reason = info.reason();
+      status->metadata.insert(info.metadata().begin(), info.metadata().end());
+    } else if (detail.UnpackTo(&bad_request)) {
+      for (const auto& violation : bad_request.field_violations()) {
+        status->field_violations.push_back({violation.field(), violation.description()});
+      }
+    } else if (detail.UnpackTo(&retry)) {
+      const auto& delay = retry.retry_delay();
+      status->retry_delay =
+          std::chrono::seconds(delay.seconds()) + milliseconds(delay.nanos() / 1'000'000);
+    }
+  }
+}
+
+}  // namespace
+
+Connection::Connection(std::string address, milliseconds connect_timeout)
+    : address_(std::move(address)),
+      connect_timeout_(connect_timeout),
+      channel_(MakeChannel(address_)) {}
+
+bool Connection::WaitUntilConnected(const std::function<bool()>& cancelled) const {
+  const auto deadline = system_clock::now() + connect_timeout_;
+  for (;;) {
+    const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+    if (state == GRPC_CHANNEL_READY) return true;
+    const auto now = system_clock::now();
+    if (now >= deadline || cancelled()) return false;
+    channel_->WaitForStateChange(state, std::min(deadline, now + milliseconds(100)));
+  }
+}
+
+Status Connection::Unreachable() const {
+  Status status;
+  status.code = Code::kUnavailable;
+  status.message = "cannot reach talkjsd at " + address_;
+  const std::string path = UnixSocketPath(address_);
+  if (path.empty()) {
+    status.message += ": check the address, and that the daemon runs and listens there";
+  } else if (access(path.c_str(), F_OK) != 0 && errno != EACCES) {
+    status.message +=
+        ": there is no such socket; start talkjsd, or set TALKJSD_ADDRESS to where "
+        "it listens";
+  } else if (access(path.c_str(), R_OK | W_OK) != 0) {
+    status.message += ": this user may not use that socket; join its group (usually talkjsd)";
+  } else {
+    status.message += ": the socket is there but nobody answers; start talkjsd, or see its log";
+  }
+  return status;
+}
+
+Status Connection::FromGrpc(const grpc::Status& from) const {
+  Status status;
+  if (from.ok()) return status;
+  status.code = static_cast<Code>(from.error_code());
+  status.message = from.error_message();
+  ReadDetails(from.error_details(), &status);
+  if (status.reason.empty() && status.code == Code::kUnavailable) {
+    status.message = "the connection to talkjsd at " + address_ + " broke (" +
+                     from.error_message() + "); it may be restarting: try again";
+  } else if (status.reason.empty() && status.code == Code::kDeadlineExceeded) {
+    status.message = "talkjsd at " + address_ + " did not answer in time; try again, or allow more";
+  }
+  return status;
+}
+
+}  // namespace talkjsd::client

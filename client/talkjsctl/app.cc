@@ -1,0 +1,220 @@
+#include "client/talkjsctl/app.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include "client/talkjsctl/commands.h"
+#include "client/talkjsctl/interrupt.h"
+
+namespace talkjsd::talkjsctl {
+namespace {
+
+constexpr char kFooter[] = R"(
+Environment:
+  TALKJSD_ADDRESS    where the daemon listens, unless --address says
+  TALKJSD_TOKEN, TALKJS_SECRET_KEY, TALKJSD_SIGNATURE
+                     credentials for "session create", unless a file option says
+Exit codes:
+  0  done; a stream ended by Ctrl-C, SIGTERM or --count
+  1  the daemon or TalkJS refused, or the output cannot be written
+  2  wrong arguments, or a secret or text that cannot be read
+  3  no daemon answers
+  130  Ctrl-C or SIGTERM during anything but a stream
+
+A session is named by its id or as APP/USER, such as demo/alice.)";
+
+constexpr char kSessionHelp[] = "The session: its id, or APP/USER";
+
+// Every command's options, and the command that was chosen.
+struct CommandLine {
+  GlobalOptions global;
+  SessionCreateOptions create;
+  SessionListOptions list;
+  SessionWatchOptions watch;
+  std::string session;
+  SendOptions send;
+  MessagesOptions messages;
+  FollowOptions unreads;
+  std::function<int()> run;
+};
+
+void AddGlobal(CLI::App& app, CommandLine& line) {
+  app.add_option("--address", line.global.address,
+                 "The daemon: unix:///PATH, /PATH or HOST:PORT (default: this machine's)")
+      ->type_name("ADDRESS");
+  app.add_flag("--json", line.global.json, "Protobuf JSON, one object a line, instead of tables");
+  app.add_option("--timeout", line.global.timeout_seconds, "How long a call may take (default 10)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 3600.0));
+  app.add_flag("-v,--verbose", line.global.verbose,
+               "Say on standard error when a stream is open and when it is live");
+  app.set_version_flag("--version", std::string("talkjsctl ") + TALKJSCTL_VERSION,
+                       "Print the version");
+}
+
+void AddSessionCreate(CLI::App& session, CommandLine& line) {
+  CLI::App* create = session.add_subcommand(
+      "create", "Create a session, or give an existing one newer credentials");
+  SessionCreateOptions& o = line.create;
+  create->add_option("--app-id", o.app_id, "The TalkJS app")->type_name("APP")->required();
+  create->add_option("--user", o.user, "The user's id")->type_name("USER");
+  create->add_option("--name", o.name,
+                     "Write the user to TalkJS under this name; without it the user must exist");
+  create->add_option("--role", o.role, "The user's role, with --name");
+  create->add_option("--locale", o.locale, "The user's language, with --name");
+  create->add_option("--photo-url", o.photo_url, "The user's picture, with --name");
+  create->add_option("--email", o.email, "An address of the user, with --name; may be repeated");
+
+  CLI::Option_group* secrets = create->add_option_group("credentials");
+  secrets->description("At most one; F may be - for standard input");
+  secrets->add_option("--token-file", o.secrets.token_file, "A token (JWT) of the user")
+      ->type_name("F");
+  secrets
+      ->add_option("--secret-key-file", o.secrets.secret_key_file,
+                   "The app's secret key, to mint tokens with")
+      ->type_name("F");
+  secrets
+      ->add_option("--signature-file", o.secrets.signature_file,
+                   "The signature of the user's id (legacy)")
+      ->type_name("F");
+  secrets->add_flag("--no-credentials", o.secrets.no_credentials,
+                    "None, whatever the environment says");
+  secrets->require_option(0, 1);
+  create
+      ->add_option("--token-lifetime", o.token_lifetime_seconds,
+                   "How long each minted token is valid (default 1800)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(10, 86400));
+  create->add_flag("--replace-credentials", o.replace_credentials,
+                   "Also when the session has credentials of another kind");
+  create->add_flag("--wait", o.wait, "Return when it is connected, at most --timeout later");
+  create->callback([&line] { line.run = [&] { return SessionCreate(line.global, line.create); }; });
+}
+
+void AddSessionCommands(CLI::App& app, CommandLine& line) {
+  CLI::App* session = app.add_subcommand("session", "Create, list, show, watch, destroy sessions");
+  session->require_subcommand(1);
+  AddSessionCreate(*session, line);
+
+  CLI::App* list = session->add_subcommand("list", "List sessions, oldest first");
+  list->add_option("--app-id", line.list.app_id, "Only of this app")->type_name("APP");
+  list->add_option("--user", line.list.user, "Only of this user")->type_name("USER");
+  list->add_option("--state", line.list.states, "Only in this state; may be repeated")
+      ->type_name("STATE");
+  list->callback([&line] { line.run = [&] { return SessionList(line.global, line.list); }; });
+
+  CLI::App* show = session->add_subcommand("show", "Show one session");
+  show->add_option("--session,session", line.session, kSessionHelp)
+      ->type_name("SESSION")
+      ->required();
+  show->callback([&line] { line.run = [&] { return SessionShow(line.global, line.session); }; });
+
+  CLI::App* watch =
+      session->add_subcommand("watch", "Print sessions now and whenever they change, until Ctrl-C");
+  watch->add_option("--session,session", line.watch.sessions, "Only this session; may be repeated")
+      ->type_name("SESSION");
+  watch->add_option("--app-id", line.watch.app_id, "Only of this app")->type_name("APP");
+  watch->callback([&line] { line.run = [&] { return SessionWatch(line.global, line.watch); }; });
+
+  CLI::App* destroy =
+      session->add_subcommand("destroy", "End a session and forget its credentials");
+  destroy->add_option("--session,session", line.session, kSessionHelp)
+      ->type_name("SESSION")
+      ->required();
+  destroy->callback(
+      [&line] { line.run = [&] { return SessionDestroy(line.global, line.session); }; });
+}
+
+void AddSend(CLI::App& app, CommandLine& line) {
+  CLI::App* send = app.add_subcommand("send", "Send a text message");
+  SendOptions& o = line.send;
+  send->add_option("--session", o.session, kSessionHelp)->type_name("SESSION")->required();
+  send->add_option("--conversation", o.conversation, "The conversation's id")
+      ->type_name("CONVERSATION")
+      ->required();
+  send->add_option("text", o.text, "The text with TalkJS's markup; - reads standard input")
+      ->required();
+  send->add_option("--reply-to", o.reply_to, "The id of the message it answers")
+      ->type_name("MESSAGE");
+  send->add_option("--request-id", o.request_id, "Makes a repeat within 24 hours harmless")
+      ->type_name("ID");
+  send->add_flag("--ensure-participant", o.ensure_participant,
+                 "Create the conversation and join it first, where need be");
+  send->callback([&line] { line.run = [&] { return Send(line.global, line.send); }; });
+}
+
+void AddFollow(CLI::App* command, FollowOptions& o) {
+  CLI::Option_group* which = command->add_option_group("which sessions");
+  which->add_option("--session", o.sessions, "A session: its id, or APP/USER; may be repeated")
+      ->type_name("SESSION");
+  which->add_flag("--all", o.all, "All sessions, later ones too");
+  which->require_option(1);
+  command->add_option("--count", o.count, "Exit after this many (default: never)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--no-reconnect", o.no_reconnect,
+                    "Exit when the daemon goes away, instead of waiting for it");
+}
+
+void AddStreams(CLI::App& app, CommandLine& line) {
+  CLI::App* messages =
+      app.add_subcommand("messages", "Print messages as they come, until Ctrl-C or --count");
+  MessagesOptions& o = line.messages;
+  AddFollow(messages, o.follow);
+  messages->add_option("--conversation", o.conversations, "Only this one; may be repeated")
+      ->type_name("CONVERSATION");
+  messages
+      ->add_option("--kinds", o.kinds, "What to follow: sent,edited,deleted,state (default sent)")
+      ->type_name("KINDS")
+      ->delimiter(',');
+  messages->add_flag("--exclude-by-me", o.exclude_by_me, "Without messages of the session's user");
+  CLI::Option_group* start = messages->add_option_group("where to start");
+  start->description("Default: with the next event");
+  start->add_option("--from-cursor", o.from_cursor, "After this position, in hex or base64")
+      ->type_name("CURSOR");
+  start->add_option("--from-time", o.from_time, "With what the daemon got at 2026-01-31T23:59:59Z")
+      ->type_name("TIME");
+  start->add_flag("--earliest", o.earliest, "With the earliest event that there is");
+  start->require_option(0, 1);
+  messages->add_flag("--continue-after-gap", o.continue_after_gap,
+                     "Where the start is lost: report a gap and go on, instead of exit 1");
+  messages->callback([&line] { line.run = [&] { return Messages(line.global, line.messages); }; });
+
+  CLI::App* unreads =
+      app.add_subcommand("unreads", "Print the list of unread conversations whenever it changes");
+  AddFollow(unreads, line.unreads);
+  unreads->callback([&line] { line.run = [&] { return Unreads(line.global, line.unreads); }; });
+}
+
+}  // namespace
+
+int Run(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app("talkjsctl: TalkJS sessions of the local talkjsd, from the command line",
+               "talkjsctl");
+  // Options of all commands may stand after the command as well. Inherited, so it comes first.
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  AddGlobal(app, line);
+  AddSessionCommands(app, line);
+  AddSend(app, line);
+  AddStreams(app, line);
+  app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
+    line.run = [&] { return ShowStatus(line.global); };
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    app.exit(e);
+    return FinishOutput();
+  } catch (const CLI::ParseError& e) {
+    return FailUsage(std::string(e.what()) + " (see talkjsctl --help)");
+  }
+  StartInterruptThread();
+  return line.run();
+}
+
+}  // namespace talkjsd::talkjsctl

@@ -1,0 +1,120 @@
+// What each command of talkjsctl does, once its arguments are parsed (app.cc). Commands write to
+// standard output and standard error, block, and return the exit code.
+#ifndef TALKJSD_TALKJSCTL_COMMANDS_H_
+#define TALKJSD_TALKJSCTL_COMMANDS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "talkjsd/client.h"
+
+namespace talkjsd::talkjsctl {
+
+namespace v1 = talkjs::sidecar::v1;
+
+// Also listed in the help and in docs/talkjsctl.md. Ctrl-C during anything but a stream: 130.
+enum ExitCode {
+  kExitOk = 0,           // done; a stream ended by Ctrl-C, SIGTERM or --count
+  kExitRefused = 1,      // the daemon or TalkJS refused, or the output cannot be written
+  kExitUsage = 2,        // wrong arguments, or a secret or text that cannot be read
+  kExitUnreachable = 3,  // no daemon answers
+};
+
+// The options that all commands have.
+struct GlobalOptions {
+  std::string address;  // empty = the default
+  bool json = false;
+  bool verbose = false;
+  double timeout_seconds = 10;
+};
+
+struct SecretOptions {
+  std::string token_file;       // each a path, "-" for standard input, or empty
+  std::string secret_key_file;  //
+  std::string signature_file;   //
+  bool no_credentials = false;  // leave the environment alone
+};
+
+struct SessionCreateOptions {
+  std::string app_id;
+  std::string user;
+  std::string name;
+  std::string role;
+  std::string locale;
+  std::string photo_url;
+  std::vector<std::string> email;
+  SecretOptions secrets;
+  int64_t token_lifetime_seconds = 0;  // 0 = the daemon's default
+  bool replace_credentials = false;
+  bool wait = false;
+};
+
+struct SessionListOptions {
+  std::string app_id;
+  std::string user;
+  std::vector<std::string> states;  // names of SessionState without prefix
+};
+
+struct SessionWatchOptions {
+  std::vector<std::string> sessions;
+  std::string app_id;
+};
+
+struct SendOptions {
+  std::string session;
+  std::string conversation;
+  std::string text;  // "-" = standard input
+  std::string reply_to;
+  std::string request_id;
+  bool ensure_participant = false;
+};
+
+// What `messages` and `unreads` have in common.
+struct FollowOptions {
+  std::vector<std::string> sessions;
+  bool all = false;
+  bool no_reconnect = false;
+  int64_t count = 0;  // 0 = no end
+};
+
+struct MessagesOptions {
+  FollowOptions follow;
+  std::vector<std::string> conversations;
+  std::vector<std::string> kinds;
+  std::string from_cursor;
+  std::string from_time;
+  bool earliest = false;
+  bool exclude_by_me = false;
+  bool continue_after_gap = false;
+};
+
+int SessionCreate(const GlobalOptions& global, const SessionCreateOptions& options);
+int SessionList(const GlobalOptions& global, const SessionListOptions& options);
+int SessionShow(const GlobalOptions& global, const std::string& session);
+int SessionWatch(const GlobalOptions& global, const SessionWatchOptions& options);
+int SessionDestroy(const GlobalOptions& global, const std::string& session);
+int Send(const GlobalOptions& global, const SendOptions& options);
+int Messages(const GlobalOptions& global, const MessagesOptions& options);
+int Unreads(const GlobalOptions& global, const FollowOptions& options);
+int ShowStatus(const GlobalOptions& global);
+
+// For the commands themselves.
+
+client::Client MakeClient(const GlobalOptions& global);
+
+// "talkjsctl: <what> (<REASON>): <message>" on one line of standard error; returns the exit code.
+int Fail(std::string_view what, const client::Status& status);
+int FailUsage(std::string_view message);
+
+// Turns what a person calls a session (its id, or "app/user") into its id.
+client::Status ResolveSession(client::Client& client, const std::string& given, std::string* id);
+
+// kExitOk, or kExitRefused after a complaint when standard output could not be written.
+int FinishOutput();
+
+}  // namespace talkjsd::talkjsctl
+
+#endif  // TALKJSD_TALKJSCTL_COMMANDS_H_
