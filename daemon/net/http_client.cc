@@ -1,0 +1,284 @@
+#include "daemon/net/http_client.h"
+
+#include <absl/strings/match.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "daemon/base/error.h"
+#include "daemon/net/url.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::net {
+namespace {
+
+namespace v1 = talkjs::sidecar::v1;
+
+constexpr auto kConnectTimeout = std::chrono::seconds(10);
+constexpr long kMaxConnectionsPerHost = 16;
+
+long Millis(Duration duration) {
+  return std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+struct EasyDeleter {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+
+struct Transfer {
+  HttpRequest request;
+  HttpClient::Done done;
+  std::string peer;  // scheme://host:port
+  std::string url;
+  HttpResponse response;
+  bool over_limit = false;
+  char error[CURL_ERROR_SIZE] = "";
+  std::unique_ptr<curl_slist, ListDeleter> headers;
+  std::unique_ptr<CURL, EasyDeleter> easy;  // destroyed first
+};
+
+size_t OnBody(char* data, size_t, size_t size, void* context) {
+  auto* transfer = static_cast<Transfer*>(context);
+  if (transfer->response.body.size() + size > transfer->request.max_response_bytes) {
+    transfer->over_limit = true;
+    return 0;
+  }
+  transfer->response.body.append(data, size);
+  return size;
+}
+
+absl::Status Invalid(std::string_view what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, v1::ERROR_REASON_INVALID_FIELD, what);
+}
+
+// Fills peer and url. What curl gets is put together from the parsed parts, so that it cannot read
+// them differently.
+absl::Status SetUrl(Transfer& transfer) {
+  const absl::StatusOr<Url> url = ParseUrl(transfer.request.url);
+  if (!url.ok()) return url.status();
+  if (absl::StartsWithIgnoreCase(transfer.request.url, "ws")) {
+    return Invalid("the URL does not begin with http:// or https://");
+  }
+  const std::string scheme = url->tls ? "https://" : "http://";
+  const std::string host =
+      url->host.find(':') == std::string::npos ? url->host : "[" + url->host + "]";
+  transfer.peer = scheme + host + ":" + std::to_string(url->port);
+  transfer.url = scheme + url->HostHeader() + url->target;
+  return absl::OkStatus();
+}
+
+absl::Status SetHeaders(Transfer& transfer) {
+  // "Expect: 100-continue" would add a round trip, or a second of waiting where the server ignores
+  // it.
+  transfer.headers.reset(curl_slist_append(nullptr, "Expect:"));
+  for (const std::string& header : transfer.request.headers) {
+    const bool clean = std::all_of(header.begin(), header.end(), [](unsigned char c) {
+      return (c >= ' ' && c != 0x7f) || c == '\t';
+    });
+    if (!clean || header.find(':') == std::string::npos) {
+      return Invalid("a header is not of the form \"Name: value\" on one line");
+    }
+    curl_slist_append(transfer.headers.get(), header.c_str());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Prepare(Transfer& transfer, const std::string& ca_file) {
+  absl::Status status = SetUrl(transfer);
+  if (status.ok()) status = SetHeaders(transfer);
+  if (!status.ok()) return status;
+  transfer.easy.reset(curl_easy_init());
+  CURL* easy = transfer.easy.get();
+  if (easy == nullptr) return absl::ResourceExhaustedError("no memory for an HTTP transfer");
+  const HttpRequest& request = transfer.request;
+  curl_easy_setopt(easy, CURLOPT_URL, transfer.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
+                   1L);  // a name look-up that hangs must not be waited for
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, Millis(request.timeout));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   Millis(std::min<Duration>(request.timeout, kConnectTimeout)));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &OnBody);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+  if (!ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
+  if (IsLoopbackHost(ParseUrl(request.url)->host)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.method != "GET" || !request.body.empty()) {
+    const bool has_body = !request.body.empty() || request.method == "POST" ||
+                          request.method == "PUT" || request.method == "PATCH";
+    if (has_body) {
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                       static_cast<curl_off_t>(request.body.size()));
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.c_str());
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ErrorOf(const Transfer& transfer, CURLcode code) {
+  if (transfer.over_limit) {
+    return MakeError(absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR,
+                     transfer.peer + " answered with more than " +
+                         std::to_string(transfer.request.max_response_bytes) +
+                         " bytes; check that it is the right endpoint");
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return MakeError(absl::StatusCode::kDeadlineExceeded, v1::ERROR_REASON_UPSTREAM_TIMEOUT,
+                     transfer.peer + " did not answer in time; check that it is reachable");
+  }
+  std::string text = transfer.peer + ": " + curl_easy_strerror(code);
+  if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    // Here curl's own text adds what is wrong with the certificate; elsewhere it might quote the
+    // request.
+    if (transfer.error[0] != '\0') text.append(" (").append(transfer.error).append(")");
+    text += "; check the host, and give the daemon the CA's certificate";
+  } else {
+    text += "; check that " + transfer.peer + " is reachable";
+  }
+  const bool garbage = code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
+                       code == CURLE_BAD_CONTENT_ENCODING;
+  return MakeError(
+      absl::StatusCode::kUnavailable,
+      garbage ? v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR : v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+      text);
+}
+
+}  // namespace
+
+struct HttpClient::Impl {
+  explicit Impl(std::string ca) : ca_file(std::move(ca)) {}
+
+  void Run();
+  void StartNew();
+  void FinishDone();
+  void Finish(std::unique_ptr<Transfer> transfer, absl::StatusOr<HttpResponse> result);
+
+  const std::string ca_file;
+  CURLM* multi = nullptr;
+  std::thread thread;
+  std::map<Transfer*, std::unique_ptr<Transfer>> running;  // the HTTP thread's
+
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Transfer>> added;  // guarded by mutex
+  bool stopping = false;                         // guarded by mutex
+};
+
+HttpClient::HttpClient(std::string ca_file) : impl_(std::make_unique<Impl>(std::move(ca_file))) {
+  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static_cast<void>(global);
+  impl_->multi = curl_multi_init();
+  curl_multi_setopt(impl_->multi, CURLMOPT_MAX_HOST_CONNECTIONS, kMaxConnectionsPerHost);
+  impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });
+}
+
+HttpClient::~HttpClient() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  curl_multi_wakeup(impl_->multi);
+  impl_->thread.join();
+  curl_multi_cleanup(impl_->multi);
+}
+
+void HttpClient::Fetch(HttpRequest request, Done done) {
+  auto transfer = std::make_unique<Transfer>();
+  transfer->request = std::move(request);
+  transfer->done = std::move(done);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->added.push_back(std::move(transfer));
+  }
+  curl_multi_wakeup(impl_->multi);
+}
+
+void HttpClient::Impl::Run() {
+  pthread_setname_np(pthread_self(), "http");
+  sigset_t broken_pipe;  // OpenSSL writes with write(2)
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+  for (;;) {
+    StartNew();
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping && added.empty()) break;
+    }
+    int active = 0;
+    curl_multi_perform(multi, &active);
+    FinishDone();
+    curl_multi_poll(multi, nullptr, 0, 60'000, nullptr);
+  }
+  while (!running.empty()) {
+    std::unique_ptr<Transfer> transfer = std::move(running.begin()->second);
+    running.erase(running.begin());
+    curl_multi_remove_handle(multi, transfer->easy.get());
+    Finish(std::move(transfer), absl::CancelledError("the daemon is shutting down"));
+  }
+}
+
+void HttpClient::Impl::StartNew() {
+  std::vector<std::unique_ptr<Transfer>> fresh;
+  {
+    const std::lock_guard lock(mutex);
+    fresh.swap(added);
+  }
+  for (std::unique_ptr<Transfer>& transfer : fresh) {
+    const absl::Status status = Prepare(*transfer, ca_file);
+    if (!status.ok()) {
+      Finish(std::move(transfer), status);
+      continue;
+    }
+    curl_multi_add_handle(multi, transfer->easy.get());
+    Transfer* key = transfer.get();
+    running.emplace(key, std::move(transfer));
+  }
+}
+
+void HttpClient::Impl::FinishDone() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    Transfer* key = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &key);
+    std::unique_ptr<Transfer> transfer = std::move(running.extract(key).mapped());
+    CURL* easy = transfer->easy.get();
+    curl_multi_remove_handle(multi, easy);
+    if (code != CURLE_OK) {
+      const absl::Status error = ErrorOf(*transfer, code);
+      Finish(std::move(transfer), error);
+      continue;
+    }
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    char* content_type = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &content_type);
+    HttpResponse response = std::move(transfer->response);
+    response.status = static_cast<int>(status);
+    if (content_type != nullptr) response.content_type = content_type;
+    Finish(std::move(transfer), std::move(response));
+  }
+}
+
+void HttpClient::Impl::Finish(std::unique_ptr<Transfer> transfer,
+                              absl::StatusOr<HttpResponse> result) {
+  transfer->done(std::move(result));
+}
+
+}  // namespace talkjsd::net
