@@ -1,0 +1,87 @@
+// What happened in the world, as it happened: the publisher turns it into events, and a store could
+// write down the records that it names.
+#ifndef TALKJSD_EMULATOR_CHANGE_H_
+#define TALKJSD_EMULATOR_CHANGE_H_
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "daemon/emulator/records.h"
+
+namespace talkjsd::emulator {
+
+// Records are those of the world after the change; references hold during the call that reports it.
+
+struct UserAdded {
+  const UserRecord& user;
+};
+struct UserChanged {
+  const UserRecord& user;
+  wire::UserDiff diff;  // empty if only private properties changed
+};
+struct OnlineChanged {
+  std::string user_id;
+  bool connected;
+};
+struct ConversationAdded {
+  const ConversationRecord& conversation;
+};
+struct ConversationChanged {
+  const ConversationRecord& conversation;
+  wire::ConversationDiff diff;
+};
+struct Joined {
+  const ConversationRecord& conversation;
+  const ParticipantRecord& participant;
+};
+struct ParticipantChanged {
+  const ConversationRecord& conversation;
+  const ParticipantRecord& participant;
+  std::optional<wire::Access> access;
+  std::optional<wire::Notify> notify;
+};
+struct Left {
+  const ConversationRecord& conversation;
+  std::string user_id;
+};
+struct SideChanged {
+  const ConversationRecord& conversation;
+  const ParticipantRecord& participant;
+  wire::ConversationDiff diff;
+};
+struct MessageAdded {
+  const ConversationRecord& conversation;
+  const MessageRecord& message;
+};
+struct MessageChanged {
+  const ConversationRecord& conversation;
+  const MessageRecord& message;
+  wire::MessageDiff diff;
+};
+struct MessageRemoved {
+  const ConversationRecord& conversation;
+  std::string message_id;
+  bool was_last;
+};
+struct ReactionChanged {
+  const ConversationRecord& conversation;
+  const MessageRecord& message;
+  std::string emoji;
+  std::string user_id;
+  std::optional<UnixMillis> added_at;  // nullopt: removed
+};
+struct TypingChanged {
+  const ConversationRecord& conversation;
+  std::string user_id;
+  std::optional<UnixMillis> since;  // nullopt: stopped
+};
+
+using Change =
+    std::variant<UserAdded, UserChanged, OnlineChanged, ConversationAdded, ConversationChanged,
+                 Joined, ParticipantChanged, Left, SideChanged, MessageAdded, MessageChanged,
+                 MessageRemoved, ReactionChanged, TypingChanged>;
+
+}  // namespace talkjsd::emulator
+
+#endif  // TALKJSD_EMULATOR_CHANGE_H_

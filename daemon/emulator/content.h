@@ -1,0 +1,25 @@
+// The content of a message that is being sent or edited: what TalkJS accepts.
+#ifndef TALKJSD_EMULATOR_CONTENT_H_
+#define TALKJSD_EMULATOR_CONTENT_H_
+
+#include <absl/status/status.h>
+
+#include <vector>
+
+#include "daemon/wire/types.h"
+
+namespace talkjsd::emulator {
+
+struct ContentRules {
+  bool users_may_send_links = false;  // link and action nodes
+};
+
+// A refusal unless the content may be sent: exactly one block; text that is not empty, whose
+// automatic links show what they lead to; a location on Earth. 403 for nodes that users may not
+// send.
+absl::Status CheckContent(const std::vector<wire::ContentBlock>& content,
+                          const ContentRules& rules);
+
+}  // namespace talkjsd::emulator
+
+#endif  // TALKJSD_EMULATOR_CONTENT_H_

@@ -1,0 +1,92 @@
+// What TalkJS's server does where nobody outside knows: every open question of the protocol that
+// the emulator had to answer, and its answer. Change one here and nowhere else. Where an answer is
+// a rule rather than a number, the comment names the function that keeps it.
+//
+//  1  error codes              refusal.h lists them; clients depend only on the documented ones
+//  2  not my conversation      404 CONVERSATION_NOT_FOUND if there is none, 403 NOT_A_PARTICIPANT
+//  if there is
+//                              (World::Enter)
+//  3  side.edited              the properties that changed for that participant, after the event of
+//  the change itself
+//                              (World::TellSides)
+//  4  PUBLISH or answer first  PUBLISH first, on every socket (Connection::OnText)
+//  5  ACKs                     read and ignored; nothing is ever sent again
+//  6  silent clients           closed after kIdleTimeout without any frame
+//  7  session.expired          pushed at the token's `exp`; 401 to calls from then until renewed
+//  8  expiresInSeconds         floor(exp - now), null without exp; short lifetimes are accepted
+//  9  read and unread          read: everything up to now, manual mark off; unread: manual mark on,
+//  count unchanged
+// 10  sending                  reads everything up to the message sent, manual mark off
+// 11  unreadMessageCount       messages of others, system messages included, without limit
+// 12  joining                  everything older counts as read; history is visible
+// 13  last message deleted     lastMessageAt goes back, and side.edited says so
+// 14  last participant leaves  the conversation stays
+// 15  permissions              participants may do everything; sending with access "Read" is 403
+//                              UNAUTHORIZED_TO_SEND; anybody may join himself, and PUT a
+//                              conversation's attributes (the SDK's set() does so just before it
+//                              joins)
+// 16  sizes                    frames of kMaxFrameBytes; no limit on texts, ids and custom values
+// within it 17  reactions                the one who reacts gets the same events, with his own
+// currentUserReacted 18  custom-only edit         sets editedAt 19  emoji                    a
+// trailing U+FE0F is dropped where the emoji is fully qualified without it (emoji.h) 20  bokens
+// JWTs with an exp of kBokenLifetimeSeconds 21  402                      never answered 22  several
+// sockets          each has its own subscriptions; a user is online while any of them is logged in
+// 23  going offline            told at once
+// 24  adding others            only by participants
+// 25  cursors                  the sort key of the page's last item, and for conversations the
+// filter (request.h) 26  batch answers            "data" is {} 27  WebSocket pings          none
+// are sent 28  message into nowhere     404 CONVERSATION_NOT_FOUND 29  empty text               400
+// BAD_REQUEST 30  compression              declined 31  unknown app              the upgrade is
+// accepted, the login answered with 401 32  links and actions        403 unless
+// Options::users_may_send_links
+//
+// Of our own:
+//  -  a message's createdAt is later than every participant's joinedAt (a millisecond may have to
+//  be invented), because
+//     clients take lastMessageAt == joinedAt for "no messages yet"
+//  -  whether a message was read is decided by its place in the conversation, not by comparing
+//  milliseconds
+//  -  a page size beyond the documented bound is cut to the bound
+#ifndef TALKJSD_EMULATOR_DECISIONS_H_
+#define TALKJSD_EMULATOR_DECISIONS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/base/clock.h"
+
+namespace talkjsd::emulator {
+
+inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);
+inline constexpr size_t kMaxFrameBytes = 1 << 20;
+inline constexpr int64_t kBokenLifetimeSeconds = 24 * 60 * 60;
+
+// A typing mark lasts so long, and of more than this many typing users only "many" is told.
+inline constexpr Duration kTypingLasts = std::chrono::seconds(10);
+inline constexpr size_t kMaxTypingListed = 5;
+
+// How long the same idempotency key returns the first message.
+inline constexpr Duration kIdempotencyWindow = std::chrono::hours(24);
+
+inline constexpr size_t kMaxReactionKinds = 50;      // different emoji on one message
+inline constexpr size_t kMaxCustomEmojiLength = 50;  // characters, colons included
+inline constexpr size_t kMaxUserIdsPerCall = 1000;
+inline constexpr size_t kMaxParticipantActions = 100;
+
+// Page sizes: what is used without `limit`, and the bound.
+inline constexpr size_t kConversationPage = 20, kMaxConversationPage = 30;
+inline constexpr size_t kMessagePage = 30, kMaxMessagePage = 100;
+inline constexpr size_t kParticipantPage = 10, kMaxParticipantPage = 50;
+inline constexpr size_t kReactionPage = 30, kMaxReactionPage = 100;
+
+// Between the answer to a GET and a PUBLISH behind it: the `ws` package hands over both in one tick
+// when one read brings them, and the SDK then drops the events.
+inline constexpr Duration kGapAfterAnswer = std::chrono::milliseconds(5);
+
+// A client that does not read is dropped when so much waits for it.
+inline constexpr size_t kMaxQueuedBytes = 16 << 20;
+
+}  // namespace talkjsd::emulator
+
+#endif  // TALKJSD_EMULATOR_DECISIONS_H_

@@ -1,0 +1,133 @@
+// Who hears of what: turns changes of the world into events for the sockets that subscribed to
+// them, exactly as the receivers table of the protocol (realtime.md 7.5) and its hard rule say.
+//
+// Receivers of a conversation's events are found by walking its participants, so that a socket
+// whose user is not in the conversation cannot get one; a change costs nothing for the rest of the
+// sockets. An event that is the same for everyone is encoded once; one that nobody wants is not
+// encoded.
+//
+// Lives on the world's thread.
+#ifndef TALKJSD_EMULATOR_PUBLISHER_H_
+#define TALKJSD_EMULATOR_PUBLISHER_H_
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "daemon/emulator/change.h"
+#include "daemon/emulator/topic.h"
+#include "daemon/emulator/world.h"
+
+namespace talkjsd::emulator {
+
+// An event as JSON text, shared by all who get it.
+using EventText = std::shared_ptr<const std::string>;
+
+// What one logged-in socket is subscribed to. The publisher fills it.
+class Subscriptions {
+ public:
+  struct InConversation {
+    bool side = false;
+    bool messages = false;
+    bool participants = false;
+    bool typing = false;
+    std::set<std::string> participant;                        // single ones, by user id
+    std::set<std::pair<std::string, std::string>> reactions;  // message id, emoji
+    bool empty() const;
+  };
+  const InConversation* In(const std::string& conversation_id) const;
+  bool all_conversations() const { return all_conversations_; }
+
+ private:
+  friend class Publisher;
+  bool all_conversations_ = false;
+  std::unordered_map<std::string, InConversation> in_;
+  std::set<std::string> users_;
+  std::set<std::string> online_;
+};
+
+// A logged-in socket, seen from here.
+class Subscriber {
+ public:
+  explicit Subscriber(std::string user_id) : user_id_(std::move(user_id)) {}
+  virtual ~Subscriber() = default;
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
+
+  const std::string& user_id() const { return user_id_; }
+
+  // The events of one call, as one PUBLISH.
+  virtual void Deliver(const std::vector<EventText>& events) = 0;
+
+ private:
+  friend class Publisher;
+  const std::string user_id_;
+  Subscriptions subscriptions_;
+  std::vector<EventText> pending_;
+};
+
+class Publisher {
+ public:
+  // The world outlives the publisher and reports its changes to Publish.
+  explicit Publisher(World& world) : world_(world) {}
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+
+  // From login to logout. Adding and removing tells the world who is connected. Removing forgets
+  // the subscriptions and what was not yet delivered. Both are no-ops if done already.
+  void Add(Subscriber& subscriber);
+  void Remove(Subscriber& subscriber);
+
+  // Of a subscriber that was added. Twice is once.
+  void Subscribe(Subscriber& subscriber, const Topic& topic);
+  void Unsubscribe(Subscriber& subscriber, const Topic& topic);
+
+  void Publish(const Change& change);
+  // Delivers what was published since the last time: one call of Deliver a socket.
+  void Flush();
+
+ private:
+  // Offers an event to the sockets of one user: `wanted` decides a socket, `make` is asked for the
+  // text once.
+  template <typename Wanted, typename Make>
+  void ToUser(const std::string& user_id, Wanted wanted, Make make);
+  // The same text for all participants of a conversation, `except` for one user.
+  template <typename Wanted, typename Make>
+  void ToParticipants(const ConversationRecord& conversation, std::string_view except,
+                      Wanted wanted, Make make);
+  using Watchers = std::unordered_map<std::string, std::unordered_set<Subscriber*>>;
+  void ToWatchers(const Watchers& watchers, const std::string& user_id, const EventText& text);
+  void Queue(Subscriber& subscriber, const EventText& text);
+  static void Unwatch(Watchers& watchers, const std::string& user_id, Subscriber& subscriber);
+
+  void On(const UserAdded& change);
+  void On(const UserChanged& change);
+  void On(const OnlineChanged& change);
+  void On(const ConversationAdded&) {}  // nobody is in it yet
+  void On(const ConversationChanged& change);
+  void On(const Joined& change);
+  void On(const ParticipantChanged& change);
+  void On(const Left& change);
+  void On(const SideChanged& change);
+  void On(const MessageAdded& change);
+  void On(const MessageChanged& change);
+  void On(const MessageRemoved& change);
+  void On(const ReactionChanged& change);
+  void On(const TypingChanged& change);
+
+  World& world_;
+  std::unordered_map<std::string, std::vector<Subscriber*>> sockets_;  // by user id
+  Watchers user_watchers_;
+  Watchers online_watchers_;
+  std::vector<Subscriber*> dirty_;  // have pending events
+};
+
+}  // namespace talkjsd::emulator
+
+#endif  // TALKJSD_EMULATOR_PUBLISHER_H_

@@ -1,0 +1,51 @@
+#include "daemon/emulator/router.h"
+
+#include <absl/strings/str_split.h>
+
+#include <algorithm>
+
+#include "daemon/emulator/refusal.h"
+
+namespace talkjsd::emulator {
+namespace {
+
+bool Matches(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+  return std::equal(pattern.begin(), pattern.end(), path.begin(), path.end(),
+                    [](const auto& expected, const auto& segment) {
+                      return expected == "*" || expected == segment;
+                    });
+}
+
+}  // namespace
+
+Router Router::ForRealtime() {
+  Router router;
+  AddUserCalls(router);
+  AddConversationCalls(router);
+  AddParticipantCalls(router);
+  AddMessageCalls(router);
+  return router;
+}
+
+void Router::Add(std::string_view method, std::string_view pattern, CallHandler handler) {
+  entries_.push_back({std::string(method), absl::StrSplit(std::string(pattern), '/'), handler});
+}
+
+CallResult Router::Route(std::string_view method, const std::vector<std::string>& path,
+                         Call& call) const {
+  bool known_path = false;
+  for (const Entry& entry : entries_) {
+    if (!Matches(entry.pattern, path)) continue;
+    known_path = true;
+    if (entry.method != method) continue;
+    call.args.clear();
+    for (size_t i = 0; i < path.size(); ++i) {
+      if (entry.pattern[i] == "*") call.args.push_back(path[i]);
+    }
+    return entry.handler(call);
+  }
+  if (known_path) return Refuse(405, "METHOD_NOT_ALLOWED", "this path does not take that method");
+  return Refuse(404, "NOT_FOUND", "no such path");
+}
+
+}  // namespace talkjsd::emulator

@@ -1,0 +1,199 @@
+// The emulated app's state and the rules by which it changes: users, conversations, sides,
+// messages, reactions, typing. Knows neither sockets nor JSON.
+//
+//   World world(clock, random);
+//   world.OnChange([&](const Change& change) { publisher.Publish(change); });
+//   absl::StatusOr<std::string> id = world.SendMessage("alice", "c1", std::move(message));
+//
+// Every call is complete when it returns; each thing it changed was reported before, in the order
+// in which clients are to hear of it. Errors are refusals (refusal.h) and change nothing. `caller`
+// is the user on whose behalf a call is made.
+//
+// Lives on one thread. State is in memory; all of it is in the records, and every write is reported
+// as a Change, so that a store can follow along and fill a new world.
+#ifndef TALKJSD_EMULATOR_WORLD_H_
+#define TALKJSD_EMULATOR_WORLD_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/random.h"
+#include "daemon/emulator/change.h"
+#include "daemon/emulator/filter.h"
+#include "daemon/emulator/records.h"
+
+namespace talkjsd::emulator {
+
+// One page of a list. `more`: something follows the last item.
+template <typename T>
+struct Page {
+  std::vector<T> items;
+  bool more = false;
+};
+
+class World {
+ public:
+  // Both outlive the world.
+  World(const Clock& clock, Random& random) : clock_(clock), random_(random) {}
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void OnChange(std::function<void(const Change&)> listener) { listener_ = std::move(listener); }
+
+  // --- users ---
+  const UserRecord* FindUser(std::string_view id) const;
+  absl::Status CreateUser(std::string_view id, const UserWrite& write);  // 409 if it exists
+  absl::Status PutUser(std::string_view id, const UserWrite& write);     // creates or updates
+  absl::StatusOr<bool> IsConnected(std::string_view id) const;
+  void SetConnected(std::string_view id, bool connected);
+
+  // --- conversations ---
+  absl::Status CreateConversation(std::string_view id, const ConversationWrite& write);
+  absl::Status PutConversation(std::string_view id, const ConversationWrite& write);
+  bool HasConversation(std::string_view id) const { return FindConversation(id) != nullptr; }
+  absl::StatusOr<wire::Conversation> GetConversation(std::string_view caller,
+                                                     std::string_view id) const;
+  // Position of a conversation in the list: newest activity first, ties by id.
+  using ConversationPosition = std::pair<UnixMillis, std::string>;
+  absl::StatusOr<Page<wire::Conversation>> ListConversations(
+      std::string_view caller, const ConversationFilter& filter, size_t limit,
+      const std::optional<ConversationPosition>& after) const;
+  absl::Status MarkRead(std::string_view caller, std::string_view id);
+  absl::Status MarkUnread(std::string_view caller, std::string_view id);
+
+  // --- participants ---
+  enum class JoinMode { kCreate, kUpdate, kCreateOrUpdate };
+  absl::Status WriteParticipant(std::string_view caller, std::string_view conversation_id,
+                                std::string_view user_id, JoinMode mode,
+                                const ParticipantWrite& write);
+  absl::Status RemoveParticipant(std::string_view caller, std::string_view conversation_id,
+                                 std::string_view user_id);
+  absl::StatusOr<wire::Participant> GetParticipant(std::string_view caller,
+                                                   std::string_view conversation_id,
+                                                   std::string_view user_id) const;
+  // Newest joinedAt first, ties by user id.
+  using ParticipantPosition = std::pair<UnixMillis, std::string>;
+  absl::StatusOr<Page<wire::Participant>> ListParticipants(
+      std::string_view caller, std::string_view conversation_id, size_t limit,
+      const std::optional<ParticipantPosition>& after) const;
+
+  // --- messages ---
+  // The new message's id, or that of an earlier message with the same idempotency key.
+  absl::StatusOr<std::string> SendMessage(std::string_view caller, std::string_view conversation_id,
+                                          NewMessage message);
+  absl::Status EditMessage(std::string_view caller, std::string_view conversation_id,
+                           std::string_view message_id, const MessageWrite& write);
+  absl::Status DeleteMessage(std::string_view caller, std::string_view conversation_id,
+                             std::string_view message_id);
+  absl::StatusOr<const MessageRecord*> GetMessage(std::string_view caller,
+                                                  std::string_view conversation_id,
+                                                  std::string_view message_id) const;
+  // Newest first. Pointers hold until the next change.
+  absl::StatusOr<Page<const MessageRecord*>> ListMessages(
+      std::string_view caller, std::string_view conversation_id, size_t limit,
+      const std::optional<MessageKey>& before) const;
+
+  // --- reactions; `emoji` is normalised ---
+  absl::Status AddReaction(std::string_view caller, std::string_view conversation_id,
+                           std::string_view message_id, std::string_view emoji);
+  absl::Status RemoveReaction(std::string_view caller, std::string_view conversation_id,
+                              std::string_view message_id, std::string_view emoji);
+  // Oldest first, ties by user id.
+  using ReactionPosition = std::pair<UnixMillis, std::string>;
+  absl::StatusOr<Page<ReactionRecord>> ListReactions(
+      std::string_view caller, std::string_view conversation_id, std::string_view message_id,
+      std::string_view emoji, size_t limit, const std::optional<ReactionPosition>& after) const;
+
+  // --- typing ---
+  absl::Status MarkTyping(std::string_view caller, std::string_view conversation_id);
+  // Others than the caller, with the time they started.
+  absl::StatusOr<std::map<std::string, UnixMillis>> GetTyping(
+      std::string_view caller, std::string_view conversation_id) const;
+  // Ends the typing marks that are due.
+  void ExpireTyping();
+  MonoTime NextTypingEnd() const;  // kNever if nobody types
+
+  // --- views ---
+  static wire::Conversation SideOf(const ConversationRecord& conversation,
+                                   const ParticipantRecord& participant);
+  static wire::Participant ParticipantOf(const ParticipantRecord& record);
+  // Who types, apart from `viewer`, and since when.
+  static std::map<std::string, UnixMillis> OthersTyping(const ConversationRecord& conversation,
+                                                        std::string_view viewer);
+  // As `viewer` sees it.
+  wire::Message MessageFor(std::string_view viewer, const MessageRecord& record) const;
+
+ private:
+  struct Side {
+    ConversationRecord* conversation = nullptr;
+    ParticipantRecord* participant = nullptr;
+  };
+  struct MessagePlace {
+    std::string conversation_id;
+    MessageKey key;
+  };
+  struct SentKey {
+    std::string message_id;
+    MonoTime sent{};
+  };
+
+  template <typename T>
+  void Tell(T&& change) {
+    if (listener_) listener_(Change(std::forward<T>(change)));
+  }
+  // side.edited for everyone in the conversation whose counters are no longer what he was told.
+  void TellSides(ConversationRecord& conversation);
+  static SideCounters CountersOf(const ConversationRecord& conversation,
+                                 const ParticipantRecord& participant, UnixMillis everyone);
+  static UnixMillis EveryoneReadUntil(const ConversationRecord& conversation);
+
+  ConversationRecord* FindConversation(std::string_view id) const;
+  // The conversation and the caller's part in it: 404 or 403 if there is none.
+  absl::StatusOr<Side> Enter(std::string_view caller, std::string_view id) const;
+  struct EnteredMessage {
+    ConversationRecord* conversation = nullptr;
+    MessageRecord* record = nullptr;
+  };
+  absl::StatusOr<EnteredMessage> EnterMessage(std::string_view caller,
+                                              std::string_view conversation_id,
+                                              std::string_view message_id) const;
+  void Join(ConversationRecord& conversation, std::string_view user_id,
+            const ParticipantWrite& write);
+  void EditParticipant(ConversationRecord& conversation, ParticipantRecord& participant,
+                       const ParticipantWrite& write);
+  UnixMillis TimeForMessage(const ConversationRecord& conversation) const;
+  void StopTyping(ConversationRecord& conversation, const std::string& user_id);
+  static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);
+  const std::string* FindSent(const std::string& key);
+  void RememberSent(const std::string& key, const std::string& message_id);
+
+  const Clock& clock_;
+  Random& random_;
+  std::function<void(const Change&)> listener_;
+  std::unordered_map<std::string, UserRecord> users_;
+  std::unordered_map<std::string, std::unique_ptr<ConversationRecord>> conversations_;
+  std::unordered_map<std::string, std::set<std::string>> conversations_of_;  // by user id
+  std::unordered_map<std::string, MessagePlace> messages_;                   // by message id
+  uint64_t next_message_number_ = 1;
+  std::unordered_map<std::string, SentKey> sent_;  // by user id and idempotency key
+  std::deque<std::string> sent_order_;
+  std::set<std::pair<MonoTime, std::pair<std::string, std::string>>> typing_ends_;
+  std::set<std::string, std::less<>> connected_;
+};
+
+}  // namespace talkjsd::emulator
+
+#endif  // TALKJSD_EMULATOR_WORLD_H_

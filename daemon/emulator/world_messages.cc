@@ -1,0 +1,305 @@
+// The part of World that deals with messages, reactions and typing.
+#include <algorithm>
+#include <tuple>
+
+#include "daemon/emulator/decisions.h"
+#include "daemon/emulator/refusal.h"
+#include "daemon/emulator/world.h"
+#include "daemon/wire/ids.h"
+
+namespace talkjsd::emulator {
+namespace {
+
+std::string SentKeyOf(std::string_view user_id, std::string_view idempotency_key) {
+  std::string key(user_id);
+  key.push_back('\0');
+  key.append(idempotency_key);
+  return key;
+}
+
+bool Reacted(const EmojiRecord& uses, std::string_view user_id) {
+  return std::any_of(uses.users.begin(), uses.users.end(),
+                     [&](const ReactionRecord& one) { return one.user_id == user_id; });
+}
+
+}  // namespace
+
+// --- messages ---
+
+const std::string* World::FindSent(const std::string& key) {
+  while (!sent_order_.empty()) {
+    const auto oldest = sent_.find(sent_order_.front());
+    if (oldest->second.sent + kIdempotencyWindow > clock_.Now()) break;
+    sent_.erase(oldest);
+    sent_order_.pop_front();
+  }
+  const auto found = sent_.find(key);
+  return found == sent_.end() ? nullptr : &found->second.message_id;
+}
+
+void World::RememberSent(const std::string& key, const std::string& message_id) {
+  sent_[key] = {message_id, clock_.Now()};
+  sent_order_.push_back(key);
+}
+
+UnixMillis World::TimeForMessage(const ConversationRecord& conversation) const {
+  UnixMillis time = std::max(clock_.WallMillis(), conversation.last_joined_at + 1);
+  // Order of arrival is order of time, also right after a millisecond had to be invented.
+  if (!conversation.messages.empty()) {
+    time = std::max(time, conversation.messages.rbegin()->first.created_at);
+  }
+  return time;
+}
+
+absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
+                                               std::string_view conversation_id,
+                                               NewMessage message) {
+  const auto side = Enter(caller, conversation_id);
+  if (!side.ok()) return side.status();
+  ConversationRecord& conversation = *side->conversation;
+  ParticipantRecord& me = *side->participant;
+  const std::string sent_key = SentKeyOf(caller, message.idempotency_key);
+  if (!message.idempotency_key.empty()) {
+    if (const std::string* id = FindSent(sent_key)) return *id;
+  }
+  if (me.access == wire::Access::kRead) {
+    return Refuse(403, "UNAUTHORIZED_TO_SEND", "read-only access");
+  }
+  if (message.referenced_message_id) {
+    const auto target = messages_.find(*message.referenced_message_id);
+    if (target == messages_.end() || target->second.conversation_id != conversation.id) {
+      return MessageNotFound();
+    }
+  }
+  const MessageKey key{TimeForMessage(conversation), next_message_number_++};
+  MessageRecord& record = conversation.messages[key];
+  record.key = key;
+  record.conversation_id = conversation.id;
+  record.message.id = wire::MessageId(random_);
+  record.message.sender_id = std::string(caller);
+  record.message.custom = std::move(message.custom);
+  record.message.created_at = key.created_at;
+  record.message.referenced_message_id = std::move(message.referenced_message_id);
+  record.message.origin = "rest";
+  record.message.content = std::move(message.content);
+  messages_[record.message.id] = {conversation.id, key};
+  if (!message.idempotency_key.empty()) RememberSent(sent_key, record.message.id);
+
+  for (auto& [id, participant] : conversation.participants) {
+    if (id != caller) ++participant.unread;
+  }
+  me.read_until = std::max(me.read_until, key.created_at);
+  me.read_position = key;
+  me.unread = 0;
+  me.marked_unread = false;
+  Tell(MessageAdded{conversation, record});
+  TellSides(conversation);
+  StopTyping(conversation, me.user_id);
+  return record.message.id;
+}
+
+absl::StatusOr<World::EnteredMessage> World::EnterMessage(std::string_view caller,
+                                                          std::string_view conversation_id,
+                                                          std::string_view message_id) const {
+  const auto side = Enter(caller, conversation_id);
+  if (!side.ok()) return side.status();
+  const auto found = messages_.find(std::string(message_id));
+  if (found == messages_.end() || found->second.conversation_id != conversation_id) {
+    return MessageNotFound();
+  }
+  return EnteredMessage{side->conversation, &side->conversation->messages.at(found->second.key)};
+}
+
+absl::Status World::EditMessage(std::string_view caller, std::string_view conversation_id,
+                                std::string_view message_id, const MessageWrite& write) {
+  const auto entered = EnterMessage(caller, conversation_id, message_id);
+  if (!entered.ok()) return entered.status();
+  MessageRecord& record = *entered->record;
+  wire::MessageDiff diff;
+  record.message.edited_at = std::max(clock_.WallMillis(), record.message.created_at);
+  diff.edited_at = wire::Patch<UnixMillis>::Of(*record.message.edited_at);
+  if (write.content) {
+    record.message.content = *write.content;
+    diff.content = write.content;
+  }
+  if (write.custom.present) {
+    wire::ApplyCustom(write.custom, record.message.custom);
+    diff.custom = write.custom;
+  }
+  Tell(MessageChanged{*entered->conversation, record, std::move(diff)});
+  return absl::OkStatus();
+}
+
+absl::Status World::DeleteMessage(std::string_view caller, std::string_view conversation_id,
+                                  std::string_view message_id) {
+  const auto entered = EnterMessage(caller, conversation_id, message_id);
+  if (!entered.ok()) return entered.status();
+  ConversationRecord& conversation = *entered->conversation;
+  const MessageKey key = entered->record->key;
+  const std::string sender = entered->record->message.sender_id.value_or("");
+  const bool was_last = conversation.messages.rbegin()->first == key;
+  conversation.messages.erase(key);
+  messages_.erase(std::string(message_id));
+  for (auto& [id, participant] : conversation.participants) {
+    if (id != sender && key > participant.read_position) --participant.unread;
+  }
+  Tell(MessageRemoved{conversation, std::string(message_id), was_last});
+  TellSides(conversation);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const MessageRecord*> World::GetMessage(std::string_view caller,
+                                                       std::string_view conversation_id,
+                                                       std::string_view message_id) const {
+  const auto entered = EnterMessage(caller, conversation_id, message_id);
+  if (!entered.ok()) return entered.status();
+  return static_cast<const MessageRecord*>(entered->record);
+}
+
+absl::StatusOr<Page<const MessageRecord*>> World::ListMessages(
+    std::string_view caller, std::string_view conversation_id, size_t limit,
+    const std::optional<MessageKey>& before) const {
+  const auto side = Enter(caller, conversation_id);
+  if (!side.ok()) return side.status();
+  const auto& messages = side->conversation->messages;
+  auto position = before ? messages.lower_bound(*before) : messages.end();
+  Page<const MessageRecord*> page;
+  while (position != messages.begin() && page.items.size() < limit) {
+    --position;
+    page.items.push_back(&position->second);
+  }
+  page.more = position != messages.begin();
+  return page;
+}
+
+wire::Message World::MessageFor(std::string_view viewer, const MessageRecord& record) const {
+  wire::Message message = record.message;
+  if (message.referenced_message_id && !messages_.contains(*message.referenced_message_id)) {
+    message.referenced_message_id.reset();
+  }
+  for (const auto& [emoji, uses] : record.reactions) {
+    wire::Reaction& reaction = message.reactions[emoji];
+    reaction.count = static_cast<int64_t>(uses.users.size());
+    reaction.created_at = uses.created_at;
+    reaction.current_user_reacted = Reacted(uses, viewer);
+  }
+  return message;
+}
+
+// --- reactions ---
+
+absl::Status World::AddReaction(std::string_view caller, std::string_view conversation_id,
+                                std::string_view message_id, std::string_view emoji) {
+  const auto entered = EnterMessage(caller, conversation_id, message_id);
+  if (!entered.ok()) return entered.status();
+  MessageRecord& record = *entered->record;
+  const std::string name(emoji);
+  if (!record.reactions.contains(name) && record.reactions.size() >= kMaxReactionKinds) {
+    return BadRequest("a message takes at most 50 different emoji");
+  }
+  EmojiRecord& uses = record.reactions[name];
+  if (Reacted(uses, caller)) return absl::OkStatus();
+  UnixMillis now = clock_.WallMillis();
+  if (uses.users.empty()) {
+    uses.created_at = now;
+  } else {
+    now = std::max(now, uses.users.back().created_at);
+  }
+  uses.users.push_back({std::string(caller), now});
+  Tell(ReactionChanged{*entered->conversation, record, name, std::string(caller), now});
+  return absl::OkStatus();
+}
+
+absl::Status World::RemoveReaction(std::string_view caller, std::string_view conversation_id,
+                                   std::string_view message_id, std::string_view emoji) {
+  const auto entered = EnterMessage(caller, conversation_id, message_id);
+  if (!entered.ok()) return entered.status();
+  MessageRecord& record = *entered->record;
+  const std::string name(emoji);
+  const auto reaction = record.reactions.find(name);
+  const auto removed = reaction == record.reactions.end()
+                           ? 0
+                           : std::erase_if(reaction->second.users,
+                                           [&](const auto& one) { return one.user_id == caller; });
+  if (removed == 0) return Refuse(404, "REACTION_NOT_FOUND", "No such reaction");
+  if (reaction->second.users.empty()) record.reactions.erase(reaction);
+  Tell(ReactionChanged{*entered->conversation, record, name, std::string(caller), std::nullopt});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Page<ReactionRecord>> World::ListReactions(
+    std::string_view caller, std::string_view conversation_id, std::string_view message_id,
+    std::string_view emoji, size_t limit, const std::optional<ReactionPosition>& after) const {
+  const auto entered = EnterMessage(caller, conversation_id, message_id);
+  if (!entered.ok()) return entered.status();
+  Page<ReactionRecord> page;
+  const auto found = entered->record->reactions.find(std::string(emoji));
+  if (found == entered->record->reactions.end()) return page;
+  std::vector<ReactionRecord> users = found->second.users;
+  std::sort(users.begin(), users.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.created_at, a.user_id) < std::tie(b.created_at, b.user_id);
+  });
+  for (ReactionRecord& user : users) {
+    if (after && ReactionPosition(user.created_at, user.user_id) <= *after) continue;
+    if (page.items.size() == limit) {
+      page.more = true;
+      break;
+    }
+    page.items.push_back(std::move(user));
+  }
+  return page;
+}
+
+// --- typing ---
+
+absl::Status World::MarkTyping(std::string_view caller, std::string_view conversation_id) {
+  const auto side = Enter(caller, conversation_id);
+  if (!side.ok()) return side.status();
+  ConversationRecord& conversation = *side->conversation;
+  const auto [mark, started] = conversation.typing.try_emplace(std::string(caller));
+  if (!started) typing_ends_.erase({mark->second.until, {conversation.id, mark->first}});
+  mark->second.until = clock_.Now() + kTypingLasts;
+  typing_ends_.insert({mark->second.until, {conversation.id, mark->first}});
+  if (started) {
+    mark->second.since = clock_.WallMillis();
+    Tell(TypingChanged{conversation, mark->first, mark->second.since});
+  }
+  return absl::OkStatus();
+}
+
+void World::StopTyping(ConversationRecord& conversation, const std::string& user_id) {
+  const auto mark = conversation.typing.find(user_id);
+  if (mark == conversation.typing.end()) return;
+  typing_ends_.erase({mark->second.until, {conversation.id, user_id}});
+  conversation.typing.erase(mark);
+  Tell(TypingChanged{conversation, user_id, std::nullopt});
+}
+
+absl::StatusOr<std::map<std::string, UnixMillis>> World::GetTyping(
+    std::string_view caller, std::string_view conversation_id) const {
+  const auto side = Enter(caller, conversation_id);
+  if (!side.ok()) return side.status();
+  return OthersTyping(*side->conversation, caller);
+}
+
+std::map<std::string, UnixMillis> World::OthersTyping(const ConversationRecord& conversation,
+                                                      std::string_view viewer) {
+  std::map<std::string, UnixMillis> others;
+  for (const auto& [user_id, mark] : conversation.typing) {
+    if (user_id != viewer) others[user_id] = mark.since;
+  }
+  return others;
+}
+
+void World::ExpireTyping() {
+  while (!typing_ends_.empty() && typing_ends_.begin()->first <= clock_.Now()) {
+    const auto [conversation_id, user_id] = typing_ends_.begin()->second;
+    StopTyping(*FindConversation(conversation_id), user_id);
+  }
+}
+
+MonoTime World::NextTypingEnd() const {
+  return typing_ends_.empty() ? kNever : typing_ends_.begin()->first;
+}
+
+}  // namespace talkjsd::emulator
