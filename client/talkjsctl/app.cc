@@ -65,7 +65,8 @@ void AddSessionCreate(CLI::App& session, CommandLine& line) {
   create->add_option("--role", o.role, "The user's role, with --name");
   create->add_option("--locale", o.locale, "The user's language, with --name");
   create->add_option("--photo-url", o.photo_url, "The user's picture, with --name");
-  create->add_option("--email", o.email, "An address of the user, with --name; may be repeated");
+  create->add_option("--email", o.email, "An address of the user, with --name; may be repeated")
+      ->allow_extra_args(false);
 
   CLI::Option_group* secrets = create->add_option_group("credentials");
   secrets->description("At most one; F may be - for standard input");
@@ -102,6 +103,7 @@ void AddSessionCommands(CLI::App& app, CommandLine& line) {
   list->add_option("--app-id", line.list.app_id, "Only of this app")->type_name("APP");
   list->add_option("--user", line.list.user, "Only of this user")->type_name("USER");
   list->add_option("--state", line.list.states, "Only in this state; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("STATE");
   list->callback([&line] { line.run = [&] { return SessionList(line.global, line.list); }; });
 
@@ -114,6 +116,7 @@ void AddSessionCommands(CLI::App& app, CommandLine& line) {
   CLI::App* watch =
       session->add_subcommand("watch", "Print sessions now and whenever they change, until Ctrl-C");
   watch->add_option("--session,session", line.watch.sessions, "Only this session; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("SESSION");
   watch->add_option("--app-id", line.watch.app_id, "Only of this app")->type_name("APP");
   watch->callback([&line] { line.run = [&] { return SessionWatch(line.global, line.watch); }; });
@@ -148,8 +151,10 @@ void AddSend(CLI::App& app, CommandLine& line) {
 void AddFollow(CLI::App* command, FollowOptions& o) {
   CLI::Option_group* which = command->add_option_group("which sessions");
   which->add_option("--session", o.sessions, "A session: its id, or APP/USER; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("SESSION");
   which->add_flag("--all", o.all, "All sessions, later ones too");
+  which->description("One of");
   which->require_option(1);
   command->add_option("--count", o.count, "Exit after this many (default: never)")
       ->type_name("N")
@@ -164,9 +169,11 @@ void AddStreams(CLI::App& app, CommandLine& line) {
   MessagesOptions& o = line.messages;
   AddFollow(messages, o.follow);
   messages->add_option("--conversation", o.conversations, "Only this one; may be repeated")
+      ->allow_extra_args(false)
       ->type_name("CONVERSATION");
   messages
       ->add_option("--kinds", o.kinds, "What to follow: sent,edited,deleted,state (default sent)")
+      ->allow_extra_args(false)
       ->type_name("KINDS")
       ->delimiter(',');
   messages->add_flag("--exclude-by-me", o.exclude_by_me, "Without messages of the session's user");
@@ -197,7 +204,7 @@ int Run(int argc, char** argv) {
   // Options of all commands may stand after the command as well. Inherited, so it comes first.
   app.fallthrough();
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer("Options of all commands, exit codes, environment: talkjsctl --help");
   AddGlobal(app, line);
   AddSessionCommands(app, line);
   AddSend(app, line);
@@ -205,6 +212,7 @@ int Run(int argc, char** argv) {
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };
   });
+  app.footer(kFooter);  // after the commands, which have inherited the short one
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version

@@ -1,0 +1,293 @@
+// The program itself, run against a fake daemon.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <future>
+#include <sstream>
+
+#include "fake_daemon.h"
+
+namespace talkjsd::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+class TalkjsctlTest : public ::testing::Test {
+ protected:
+  pid_t Start(std::vector<std::string> arguments, const std::string& input = "") {
+    std::ofstream(dir_.File("in")) << input;
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    const int create = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&files, 0, dir_.File("in").c_str(), O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, dir_.File("out").c_str(), create, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, dir_.File("err").c_str(), create, 0600);
+    // Test runners may ignore SIGINT, and that would be inherited.
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    posix_spawnattr_setsigdefault(&attributes, &signals);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+
+    arguments.insert(arguments.begin(), "talkjsctl");
+    std::vector<std::string> environment = environment_;
+    environment.push_back("TALKJSD_ADDRESS=" + daemon_.address());
+    pid_t pid = -1;
+    EXPECT_EQ(posix_spawn(&pid, TALKJSCTL_PATH, &files, &attributes, Pointers(&arguments).data(),
+                          Pointers(&environment).data()),
+              0);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return pid;
+  }
+
+  Outcome Wait(pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), Read("out"),
+            Read("err")};
+  }
+
+  Outcome Run(std::vector<std::string> arguments, const std::string& input = "") {
+    return Wait(Start(std::move(arguments), input));
+  }
+
+  std::string Read(const std::string& name) {
+    std::ostringstream content;
+    content << std::ifstream(dir_.File(name)).rdbuf();
+    return content.str();
+  }
+
+  static std::vector<char*> Pointers(std::vector<std::string>* texts) {
+    std::vector<char*> pointers;
+    for (std::string& text : *texts) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+
+  TempDir dir_;
+  FakeDaemon daemon_;
+  std::vector<std::string> environment_;
+};
+
+pb::StreamMessagesResponse TwoMessages() {
+  pb::StreamMessagesResponse response;
+  response.mutable_opened()->set_cursor(std::string(17, 'x'));
+  for (const char* text : {"first\x1b[2J", "second"}) {
+    pb::MessageEvent* event = response.add_events();
+    event->set_cursor(std::string(17, 'y'));
+    event->mutable_sent()->set_body(text);
+    event->mutable_sent()->set_sender_id("bob");
+    event->mutable_sent()->mutable_conversation()->set_id("chat");
+  }
+  return response;
+}
+
+TEST_F(TalkjsctlTest, VersionAndHelpExitWithZero) {
+  EXPECT_EQ(Run({"--version"}).out, "talkjsctl 0.1.0\n");
+  const Outcome help = Run({"messages", "--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--from-cursor"));
+}
+
+TEST_F(TalkjsctlTest, ArgumentsThatMakeNoSenseAreOneLineAndExitTwo) {
+  const std::vector<std::vector<std::string>> calls = {
+      {},
+      {"no-such-command"},
+      {"messages"},
+      {"messages", "--session", "s", "--all"},
+      {"messages", "--all", "--earliest", "--from-cursor", "00"},
+      {"messages", "--all", "--from-cursor", "00"},
+      {"messages", "--all", "--kinds", "sent,eaten"},
+      {"session", "create", "--app-id", "demo", "--user", "a", "--role", "r"},
+      {"session", "create", "--app-id", "demo", "--token-file", "/nonexistent"},
+      {"session", "create", "--app-id", "demo", "--token", "secret"},
+      {"--timeout", "x", "status"}};
+  for (const auto& call : calls) {
+    const Outcome outcome = Run(call);
+    EXPECT_EQ(outcome.exit_code, 2) << ::testing::PrintToString(call);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("talkjsctl: "));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
+TEST_F(TalkjsctlTest, ARefusalIsOneLineWithItsReasonAndExitOne) {
+  daemon_.get_session = [](const auto&, auto*) {
+    return DaemonError(grpc::StatusCode::NOT_FOUND, "SESSION_NOT_FOUND",
+                       "no session\nx: create it");
+  };
+  const Outcome outcome = Run({"session", "show", "x"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err,
+            "talkjsctl: cannot show the session (SESSION_NOT_FOUND): no session\\nx: create it\n");
+}
+
+TEST_F(TalkjsctlTest, NoDaemonIsExitThree) {
+  const Outcome outcome = Run({"status", "--address", dir_.File("none.sock"), "--timeout", "0.1"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("no such socket"));
+}
+
+TEST_F(TalkjsctlTest, StatusIsATableOrOneLineOfJson) {
+  daemon_.get_info = [](const auto&, auto* response) {
+    response->set_version("1.2.3");
+    return grpc::Status::OK;
+  };
+  const Outcome table = Run({"status"});
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("version   1.2.3\n"));
+  const Outcome json = Run({"status", "--json"});
+  EXPECT_THAT(json.out, HasSubstr("\"version\":\"1.2.3\""));
+  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 1);
+}
+
+TEST_F(TalkjsctlTest, SecretsComeFromFileStandardInputOrEnvironment) {
+  std::vector<pb::CreateSessionRequest> requests;
+  daemon_.create_session = [&](const auto& request, auto* response) {
+    requests.push_back(request);
+    response->mutable_session()->set_session_id("s-1");
+    response->set_created(true);
+    return grpc::Status::OK;
+  };
+  std::ofstream(dir_.File("key")) << "sk_file\n";
+  const std::vector<std::string> create = {"session", "create", "--app-id", "demo",
+                                           "--user",  "alice",  "--name",   "Alice"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = create;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  EXPECT_EQ(Run(with({"--secret-key-file", dir_.File("key")})).exit_code, 0);
+  EXPECT_EQ(Run(with({"--token-file", "-"}), " jwt_stdin\n").exit_code, 0);
+  environment_ = {"TALKJSD_TOKEN=jwt_environment"};
+  EXPECT_EQ(Run(create).exit_code, 0);
+  EXPECT_EQ(Run(with({"--no-credentials"})).exit_code, 0);
+  EXPECT_EQ(Run(with({"--token-file", "-"}), " \n").exit_code, 2);
+  environment_.push_back("TALKJS_SECRET_KEY=sk_environment");
+  const Outcome both = Run(create);
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_EQ(both.err.find("_environment"), std::string::npos) << both.err;
+
+  ASSERT_EQ(requests.size(), 4u);
+  EXPECT_EQ(requests[0].signing_key().secret_key(), "sk_file");
+  EXPECT_EQ(requests[0].user().id(), "alice");
+  EXPECT_EQ(requests[0].user().name(), "Alice");
+  EXPECT_EQ(requests[1].token(), "jwt_stdin");
+  EXPECT_EQ(requests[2].token(), "jwt_environment");
+  EXPECT_EQ(requests[3].credentials_case(), pb::CreateSessionRequest::CREDENTIALS_NOT_SET);
+}
+
+TEST_F(TalkjsctlTest, CreateCanWaitUntilTheSessionIsConnectedOrStuck) {
+  daemon_.create_session = [&](const auto&, auto* response) {
+    response->mutable_session()->set_session_id("s-1");
+    response->mutable_session()->set_state(pb::SESSION_STATE_CONNECTING);
+    return grpc::Status::OK;
+  };
+  pb::SessionState next = pb::SESSION_STATE_CONNECTED;
+  daemon_.watch_sessions = [&](grpc::ServerContext* context, const auto& request, auto* writer) {
+    pb::WatchSessionsResponse response;
+    pb::Session* session = response.add_sessions();
+    session->set_session_id(request.session_ids(0));
+    session->set_state(next);
+    if (next == pb::SESSION_STATE_FAILED) session->set_reason(pb::ERROR_REASON_APP_NOT_FOUND);
+    writer->Write(response);
+    return FakeDaemon::HoldOpen(context);
+  };
+  const std::vector<std::string> create = {"session", "create", "--app-id",
+                                           "demo",    "--wait", "--json"};
+  const Outcome connected = Run(create);
+  EXPECT_EQ(connected.exit_code, 0) << connected.err;
+  EXPECT_THAT(connected.out, HasSubstr("SESSION_STATE_CONNECTED"));
+  next = pb::SESSION_STATE_FAILED;
+  const Outcome failed = Run(create);
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, HasSubstr("(APP_NOT_FOUND)"));
+  next = pb::SESSION_STATE_CONNECTING;
+  const Outcome slow = Run({"session", "create", "--app-id", "demo", "--wait", "--timeout", "0.2"});
+  EXPECT_EQ(slow.exit_code, 1);
+  EXPECT_THAT(slow.err, HasSubstr("s-1 is CONNECTING"));
+}
+
+TEST_F(TalkjsctlTest, ASessionCanBeNamedByAppAndUser) {
+  daemon_.list_sessions = [](const auto& request, auto* response) {
+    if (request.app_id() == "demo" && request.user_id() == "a/b") {
+      response->add_sessions()->set_session_id("s-7");
+    }
+    return grpc::Status::OK;
+  };
+  std::string sent;
+  daemon_.send_message = [&](const auto& request, auto* response) {
+    sent = request.session_id() + ":" + request.conversation_id() + ":" + request.text();
+    response->set_message_id("m-1");
+    return grpc::Status::OK;
+  };
+  const Outcome outcome =
+      Run({"send", "--session", "demo/a/b", "--conversation", "chat", "-"}, "hello\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "sent m-1\n");
+  EXPECT_EQ(sent, "s-7:chat:hello");
+  const Outcome unknown = Run({"send", "--session", "demo/c", "--conversation", "chat", "hi"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("(SESSION_NOT_FOUND)"));
+}
+
+TEST_F(TalkjsctlTest, MessagesAreEscapedRowsOrLinesOfJsonAndCountEndsThem) {
+  daemon_.stream_messages = [](grpc::ServerContext* context, const auto&, auto* writer) {
+    writer->Write(TwoMessages());
+    return FakeDaemon::HoldOpen(context);
+  };
+  const Outcome table = Run({"messages", "--session", "s-1", "--count", "2"});
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, StartsWith("TIME "));
+  EXPECT_THAT(table.out, HasSubstr("first\\x1b[2J\n"));
+  EXPECT_THAT(table.out, HasSubstr("second\n"));
+  EXPECT_EQ(table.out.find('\x1b'), std::string::npos);
+  const Outcome json = Run({"messages", "--all", "--count", "1", "--json"});
+  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 1);
+  EXPECT_THAT(json.out, HasSubstr("\"sender_id\":\"bob\""));
+}
+
+TEST_F(TalkjsctlTest, ASignalEndsAStreamWithExitZero) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::promise<void> open;
+    daemon_.stream_messages = [&](grpc::ServerContext* context, const auto&, auto* writer) {
+      pb::StreamMessagesResponse response;
+      response.mutable_opened()->set_cursor(std::string(17, 'x'));
+      writer->Write(response);
+      open.set_value();
+      return FakeDaemon::HoldOpen(context);
+    };
+    const pid_t pid = Start({"messages", "--all"});
+    open.get_future().wait();
+    kill(pid, signal);
+    const Outcome outcome = Wait(pid);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+}
+
+TEST_F(TalkjsctlTest, AStreamThatTheDaemonEndsIsExitOne) {
+  daemon_.stream_unreads = [](grpc::ServerContext*, const auto&, auto*) {
+    return DaemonError(grpc::StatusCode::UNAVAILABLE, "DRAINING", "reconnect later");
+  };
+  const Outcome outcome = Run({"unreads", "--all", "--no-reconnect"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.err, "talkjsctl: the stream ended (DRAINING): reconnect later\n");
+}
+
+}  // namespace
+}  // namespace talkjsd::client
