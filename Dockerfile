@@ -1,0 +1,36 @@
+# The daemon as an image: Debian 12, non-root, only what the programs link with.
+#
+#   docker build -t talkjsd .
+#   docker run -v talkjsd-run:/run/talkjsd -v talkjsd-state:/var/lib/talkjsd talkjsd [--emulator ...]
+#
+# Flags after the image's name are added to those of the entry point. Clients mount /run/talkjsd and
+# run with group 10001, or as user 10001.
+ARG BASE_IMAGE=debian:12
+
+FROM ${BASE_IMAGE} AS runtime
+COPY deploy/packages.txt deploy/install-packages /tmp/deploy/
+RUN /tmp/deploy/install-packages runtime \
+ && rm -rf /tmp/deploy /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
+ && groupadd --gid 10001 talkjsd \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/talkjsd \
+            --shell /usr/sbin/nologin talkjsd \
+ && install -d -o talkjsd -g talkjsd -m 0750 /run/talkjsd \
+ && install -d -o talkjsd -g talkjsd -m 0700 /var/lib/talkjsd
+USER 10001:10001
+ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock
+VOLUME ["/run/talkjsd", "/var/lib/talkjsd"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["talkjsctl", "status"]
+ENTRYPOINT ["/usr/bin/talkjsd", "--listen", "unix:///run/talkjsd/talkjsd.sock", "--state-dir", "/var/lib/talkjsd"]
+
+FROM ${BASE_IMAGE} AS build
+COPY deploy/packages.txt deploy/install-packages /src/deploy/
+RUN /src/deploy/install-packages build
+COPY . /src
+WORKDIR /src
+RUN cmake --preset release \
+ && cmake --build --preset release --target talkjsd talkjsctl talkjs-emulator \
+ && cmake --install build/release --prefix /out --strip
+
+FROM runtime
+COPY --from=build /out/bin/ /usr/bin/
