@@ -1,0 +1,146 @@
+"""The connection to a daemon."""
+
+import grpc
+from talkjs.sidecar.v1 import (conversation_service_pb2_grpc, daemon_service_pb2_grpc,
+                               event_service_pb2_grpc, message_service_pb2_grpc,
+                               session_service_pb2_grpc, user_service_pb2_grpc)
+
+from talkjsd import address as addresses
+from talkjsd import pb
+from talkjsd.errors import Error
+from talkjsd.streams import MessageStream, UnreadsStream
+
+
+class _Service:
+    """The unary methods of a service: one request in, the response out, Error raised."""
+
+    def __init__(self, client, stub):
+        self._client = client
+        self._stub = stub
+
+    def __getattr__(self, name):
+        method = getattr(self._stub, name)
+
+        def call(request, timeout=None):
+            self._client.connect()
+            try:
+                return method(request, wait_for_ready=True,
+                              timeout=self._client.timeout if timeout is None else timeout)
+            except grpc.RpcError as rpc_error:
+                raise Error.from_rpc(rpc_error) from None
+
+        return call
+
+
+class Client:
+    """A connection to one daemon; connects at the first call and reconnects by itself.
+
+    address          "unix:///path", "/path" or "host:port" (without TLS: for loopback only);
+                     None = default_address()
+    timeout          seconds that a call may take; then Error with DEADLINE_EXCEEDED, and whether
+                     the daemon did what was asked is unknown
+    connect_timeout  seconds that the first call waits for a daemon; then Error.unreachable
+
+    The services are attributes; their methods take and return the messages of pb:
+
+        client.sessions.GetSession(pb.GetSessionRequest(session_id="..."))
+
+    channel is the grpc.Channel, for the two methods that stream otherwise (WatchSessions,
+    ProvideTokens) and for interceptors. Threads may share a Client.
+    """
+
+    def __init__(self, address=None, *, timeout=10.0, connect_timeout=5.0):
+        self.address = addresses.normalize(address) if address else addresses.default_address()
+        self.timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._connected = False
+        self.channel = grpc.insecure_channel(self.address, options=_channel_options(self.address))
+        self._events = event_service_pb2_grpc.EventServiceStub(self.channel)
+        self.sessions = _Service(self, session_service_pb2_grpc.SessionServiceStub(self.channel))
+        self.users = _Service(self, user_service_pb2_grpc.UserServiceStub(self.channel))
+        self.conversations = _Service(
+            self, conversation_service_pb2_grpc.ConversationServiceStub(self.channel))
+        self.message_service = _Service(
+            self, message_service_pb2_grpc.MessageServiceStub(self.channel))
+        self.events = _Service(self, self._events)
+        self.daemon = _Service(self, daemon_service_pb2_grpc.DaemonServiceStub(self.channel))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Closes the connection; streams that are open end with an Error (CANCELLED)."""
+        self.channel.close()
+
+    def connect(self):
+        """Waits for the first connection; raises Error (unreachable) when there is none in time.
+        Calls do this by themselves."""
+        if self._connected:
+            return
+        try:
+            grpc.channel_ready_future(self.channel).result(timeout=self._connect_timeout)
+        except grpc.FutureTimeoutError:
+            raise Error(grpc.StatusCode.UNAVAILABLE,
+                        f"cannot reach talkjsd at {self.address}: start it, or set "
+                        "TALKJSD_ADDRESS to where it listens") from None
+        self._connected = True
+
+    def messages(self, session_ids=(), *, conversation_ids=(), exclude_by_me=False, kinds=(),
+                 cursor=None, from_time=None, earliest=False, continue_after_gap=False,
+                 **options):
+        """Follows messages: returns a MessageStream, an iterator of pb.MessageEvent.
+
+        session_ids         only these sessions; empty = all
+        conversation_ids    only these conversations; empty = all
+        exclude_by_me       leave out messages that the session's own user sent
+        kinds               pb.MESSAGE_EVENT_KIND_...; empty = messages sent
+        cursor, from_time (a datetime in UTC), earliest
+                            where to start, at most one; none = with the next event
+        continue_after_gap  where the start is lost: return a gap and go on, instead of an Error
+        options             reconnect=True; on_reconnect(error, pause); on_progress(cursor), called
+                            when the cursor moved without an event; min_backoff, max_backoff in
+                            seconds
+        """
+        request = pb.StreamMessagesRequest(
+            session_ids=session_ids, conversation_ids=conversation_ids,
+            exclude_by_me=exclude_by_me, kinds=kinds,
+            on_gap=pb.ON_GAP_CONTINUE if continue_after_gap else pb.ON_GAP_FAIL)
+        if sum((cursor is not None, from_time is not None, bool(earliest))) > 1:
+            raise ValueError("give at most one of cursor, from_time and earliest")
+        if cursor is not None:
+            request.cursor = cursor
+        elif from_time is not None:
+            request.from_time.FromDatetime(from_time)
+        elif earliest:
+            request.earliest.SetInParent()
+        return MessageStream(self, self._events, request, **options)
+
+    def unreads(self, session_ids=(), **options):
+        """Follows the lists of unread conversations: returns an UnreadsStream, an iterator of
+        pb.UnreadsList. options as in messages(), without on_progress."""
+        return UnreadsStream(self, self._events, pb.StreamUnreadsRequest(session_ids=session_ids),
+                             **options)
+
+    def send(self, session_id, conversation_id, text, *, request_id="", ensure_participant=False):
+        """Sends a text and returns the message's id. With a request_id a repeat within 24 hours
+        sends nothing twice."""
+        return self.message_service.SendMessage(pb.SendMessageRequest(
+            session_id=session_id, conversation_id=conversation_id, text=text,
+            request_id=request_id, ensure_participant=ensure_participant)).message_id
+
+
+def _channel_options(address):
+    options = [
+        # With BDP probing a client that stopped reading still takes in megabytes.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+        ("grpc.max_receive_message_length", 64 << 20),
+    ]
+    if not address.startswith("unix:"):
+        # As in the C++ client: only over TCP does a ping have to find out that the peer is gone.
+        options += [("grpc.keepalive_time_ms", 330000), ("grpc.keepalive_timeout_ms", 20000)]
+    return options
