@@ -149,6 +149,11 @@ absl::Status ReadBlock(const json::value& value, ContentBlock& block) {
   } else {
     block.kind = ContentBlock::Kind::kUnknown;
     block.unknown_json = json::serialize(value);
+    // A number past the range of double (1e999) is read, but what is written for it cannot be read
+    // again.
+    if (!ParseJson(block.unknown_json).ok()) {
+      block.unknown_json = json::serialize(json::object{{"type", type}});
+    }
   }
   return reader.status();
 }

@@ -224,6 +224,12 @@ TEST(ContentTest, UnknownBlocksKeepTheirJson) {
   EXPECT_EQ(json::value(EncodeContent(*content)), poll);
 }
 
+TEST(ContentTest, UnknownBlocksThatCannotBeWrittenKeepTheirType) {
+  const auto content = DecodeContent(Json(R"([{"type":"poll","votes":1e999}])"));
+  ASSERT_TRUE(content.ok()) << content.status();
+  EXPECT_EQ((*content)[0].unknown_json, R"({"type":"poll"})");
+}
+
 TEST(ContentTest, FilesAndLocations) {
   const json::value received = Json(
       R"([{"type":"file","subtype":"video","fileToken":"t","url":"u","filename":"f","size":12,
