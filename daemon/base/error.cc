@@ -12,6 +12,7 @@ namespace {
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 
 constexpr absl::string_view kReasonPayload = "talkjs.sidecar/reason";
+constexpr std::string_view kMetadataPayload = "talkjs.sidecar/metadata/";
 
 }  // namespace
 
@@ -28,6 +29,22 @@ ErrorReason ReasonOf(const absl::Status& status) {
     return talkjs::sidecar::v1::ERROR_REASON_UNSPECIFIED;
   }
   return static_cast<ErrorReason>(value);
+}
+
+absl::Status WithMetadata(absl::Status status, std::string_view key, std::string_view value) {
+  status.SetPayload(std::string(kMetadataPayload).append(key), absl::Cord(ToAbsl(value)));
+  return status;
+}
+
+std::map<std::string, std::string> MetadataOf(const absl::Status& status) {
+  std::map<std::string, std::string> metadata;
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& value) {
+    const std::string_view name(url.data(), url.size());
+    if (name.starts_with(kMetadataPayload)) {
+      metadata.emplace(name.substr(kMetadataPayload.size()), std::string(value));
+    }
+  });
+  return metadata;
 }
 
 absl::Status WithContext(const absl::Status& status, std::string_view context) {

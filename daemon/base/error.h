@@ -1,10 +1,12 @@
-// Errors that tell a client which of the documented reasons it met: an absl::Status that carries an ErrorReason of the
-// public protos, all the way from the room that found it to google.rpc.ErrorInfo.
+// Errors that tell a client which of the documented reasons it met: an absl::Status that carries an
+// ErrorReason of the public protos, all the way from the room that found it to
+// google.rpc.ErrorInfo.
 #ifndef TALKJSD_BASE_ERROR_H_
 #define TALKJSD_BASE_ERROR_H_
 
 #include <absl/status/status.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,11 @@ absl::Status MakeError(absl::StatusCode code, ErrorReason reason, std::string_vi
 
 // ERROR_REASON_UNSPECIFIED if the status carries none.
 ErrorReason ReasonOf(const absl::Status& status);
+
+// Adds what a program may use without parsing the message: an entry of ErrorInfo.metadata. Not for
+// an OK status.
+absl::Status WithMetadata(absl::Status status, std::string_view key, std::string_view value);
+std::map<std::string, std::string> MetadataOf(const absl::Status& status);
 
 // The same status with "`context`: " before its message.
 absl::Status WithContext(const absl::Status& status, std::string_view context);
