@@ -225,10 +225,11 @@ class Chat:
 
 def how_to_connect(daemon):
     ctl = os.path.relpath(daemon.talkjsctl)
-    ctl = ctl if "/" in ctl and not ctl.startswith("..") else daemon.talkjsctl
-    python = os.path.join(ROOT, "client", "python")
+    ctl = daemon.talkjsctl if ctl.startswith("..") else ctl
+    python_path = os.path.join(os.path.dirname(os.path.dirname(ctl)), "python")
+    grpcurl = f"grpcurl -plaintext -unix -max-time 5 {daemon.socket} talkjs.sidecar.v1"
     return f"""
-talkjsd stays up. In another terminal, in this directory:
+talkjsd stays up; what happens is printed here. In another terminal, in this directory:
 
   export TALKJSD_ADDRESS={daemon.address}
 
@@ -236,8 +237,14 @@ talkjsd stays up. In another terminal, in this directory:
   {ctl} send --session {APP}/bob --conversation {CONVERSATION} "Hello from a shell"
   {ctl} messages --session {APP}/alice --earliest --count 2
 
-  grpcurl -plaintext -unix {daemon.socket} talkjs.sidecar.v1.DaemonService/GetInfo
-  grpcurl -plaintext -unix {daemon.socket} -max-time 3 talkjs.sidecar.v1.EventService/StreamUnreads
+  PYTHONPATH={python_path} /usr/bin/python3 -c '
+  import talkjsd
+  with talkjsd.Client() as client:
+      for event in client.messages(earliest=True):
+          print(event.session_id, event.sent.sender_id, event.sent.body)'
+
+  {grpcurl}.DaemonService/GetInfo
+  {grpcurl}.EventService/StreamUnreads
 
 The protos are in proto/, the log is {daemon.log_path}.
 Ctrl-C stops the daemon and removes its directory.
