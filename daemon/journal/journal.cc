@@ -128,6 +128,7 @@ bool JournalImpl::closing() {
 }
 
 void JournalImpl::Write() {
+  Prune();
   std::vector<Pending> group;
   while (TakeGroup(&group)) {
     const std::vector<EventRef> events = Number(group);

@@ -147,8 +147,8 @@ absl::StatusOr<Reader::Batch> JournalReader::Read(size_t max_events, size_t max_
       next = ReadStore(progress, visible);
     }
     if (!next.ok()) {
-      // What was read before the trouble is good; the next call meets the trouble first.
-      if (!progress.empty()) break;
+      // What was found before the trouble is good; the next call meets the trouble first.
+      if (!progress.empty() || progress.batch.gap.has_value()) break;
       return next.status();
     }
     if (*next == Next::kDone) break;
@@ -215,7 +215,8 @@ absl::StatusOr<JournalReader::Next> JournalReader::ReadStore(Progress& progress,
   // Finding nothing and not getting on is the end, too: all that is visible was stored before.
   if (events->empty() && scanned_to <= position_) scanned_to = visible;
   position_ = std::max(position_, std::min(scanned_to, visible));
-  return progress.events_left > 0 ? Next::kAgain : Next::kDone;
+  // A chunk that has something is a batch: filling up would read more than it uses.
+  return progress.empty() ? Next::kAgain : Next::kDone;
 }
 
 absl::StatusOr<JournalReader::Next> JournalReader::SkipTo(uint64_t pruned, Progress& progress) {

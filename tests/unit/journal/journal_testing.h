@@ -96,11 +96,14 @@ class FakeStore : public Store {
     bool unreadable = false;
     int reads = 0;
 
-    void Hold(bool hold) {
+    // While the journal is open, its writer looks at this from its thread.
+    template <typename T>
+    void Set(T State::*member, T value) {
       std::lock_guard lock(mutex);
-      held = hold;
+      this->*member = value;
       changed.notify_all();
     }
+    void Hold(bool hold) { Set(&State::held, hold); }
     bool AwaitAppends(int count) {
       std::unique_lock lock(mutex);
       return changed.wait_for(lock, kPatience, [&] { return appends >= count; });

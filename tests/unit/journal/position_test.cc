@@ -106,7 +106,7 @@ TEST_F(PositionTest, OlderThanRetentionIsExpired) {
 
 TEST_F(PositionTest, TheEndOfAnEpochThatIsGoneIsExpired) {
   OpenOld();
-  store_->pruned_to = 15;
+  store_->Set(&FakeStore::State::pruned_to, uint64_t{15});
   ExpectRefused({11, 10}, pb::ERROR_REASON_CURSOR_EXPIRED);
   ExpectRefused({11, 99}, pb::ERROR_REASON_CURSOR_EXPIRED);
   EXPECT_EQ(ReadFrom({22, 15}), Range(16, 25));

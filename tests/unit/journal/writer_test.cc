@@ -94,7 +94,7 @@ TEST_F(WriterTest, AGroupBecomesVisibleAtOnce) {
 
 TEST_F(WriterTest, AFailingStoreIsRetriedInOrder) {
   OpenFake();
-  store_->failures_due = 2;
+  store_->Set(&FakeStore::State::failures_due, 2);
   testing::internal::CaptureStderr();
   const auto reader = Reading({}, Now());
   std::vector<int> stored;
@@ -142,7 +142,7 @@ TEST_F(WriterTest, CloseStoresWhatWasHandedOver) {
 TEST_F(WriterTest, CloseGivesUpOnAStoreThatKeepsFailing) {
   OpenFake({.max_group_events = 1});
   Append("a");
-  store_->failures_due = 1'000'000;
+  store_->Set(&FakeStore::State::failures_due, 1'000'000);
   std::vector<absl::Status> ends;
   for (int i = 0; i < 3; ++i) {
     journal_->Append(MakeEvents("a", 1),
