@@ -23,7 +23,8 @@ ROOMS = {
     "upstream": {"wire", "net"},
     "journal": set(),
     "session": {"upstream", "wire", "net", "journal"},
-    "api": {"session", "journal"},
+    # Calls are built by upstream and carried by session; net accepts the Unix socket.
+    "api": {"session", "journal", "upstream", "wire", "net"},
     "admin": {"session", "journal", "net"},
     "config": set(),
     "emulator": {"wire", "net"},

@@ -25,7 +25,7 @@ class Files(unittest.TestCase):
         )
         self.assertEqual(rules("daemon/wire/a.h", '#include "daemon/net/b.h"\n'), ["direction"])
         self.assertEqual(rules("daemon/base/a.h", '#include "daemon/wire/b.h"\n'), ["direction"])
-        self.assertEqual(rules("daemon/api/a.cc", '#include "daemon/upstream/b.h"\n'), ["direction"])
+        self.assertEqual(rules("daemon/admin/a.cc", '#include "daemon/api/b.h"\n'), ["direction"])
         self.assertEqual(rules("daemon/net/a.cc", '#include "client/cpp/b.h"\n'), ["direction"])
         self.assertEqual(rules("client/cpp/a.cc", '#include "daemon/base/b.h"\n'), ["direction"])
 
