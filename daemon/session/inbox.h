@@ -1,0 +1,216 @@
+// A session's view of its conversations: decides which messages are new and what is unread. The heart of the daemon.
+//
+//   frame -> wire::Event -> Inbox -> journal::NewEvent (each message once, in order) and the list of unreads
+//
+// It follows `me/conversations`; a conversation with news gets a message subscription of its own and is read back to what
+// was seen before ("filled"). At most `message_subscriptions` are held, the least recently active one leaves first; what
+// leaves is covered by `side.edited`, which every new message causes.
+#ifndef TALKJSD_SESSION_INBOX_H_
+#define TALKJSD_SESSION_INBOX_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/journal/event.h"
+#include "daemon/session/recent_ids.h"
+#include "daemon/session/senders.h"
+#include "daemon/upstream/call.h"
+#include "daemon/upstream/connection.h"
+#include "daemon/wire/event.h"
+#include "daemon/wire/types.h"
+
+namespace talkjsd::session {
+
+// What an inbox needs from the outside. Calls may not call back into the inbox before they return; answers come later.
+class InboxHost : public SendersHost {
+ public:
+  virtual void Subscribe(std::string path) = 0;
+  virtual void Unsubscribe(const std::string& path) = 0;
+  virtual void Append(journal::NewEvent event) = 0;
+  // A serialised StreamUnreadsResponse.
+  virtual void PutUnreads(std::string encoded) = 0;
+  // Calls Inbox::Tick at about that time; replaces an earlier wish; kNever: none.
+  virtual void WakeInboxAt(MonoTime when) = 0;
+  // The view is complete: after the first login and after each interruption.
+  virtual void OnSynced() = 0;
+  // Messages found by reading back after an interruption.
+  virtual void CountRecovered(int messages) = 0;
+};
+
+// Lives on its session's shard. `host` and `clock` outlive it.
+class Inbox {
+ public:
+  struct Options {
+    std::string session_id;
+    std::string my_user_id;
+    int message_subscriptions = 30;
+  };
+  Inbox(Options options, InboxHost* host, const Clock& clock);
+  ~Inbox();
+
+  // Before the first login.
+  void Start();
+  // `state_kept`: nothing was lost since the last login.
+  void OnLoggedIn(bool state_kept);
+  // Unreads are stale from now on.
+  void OnDisconnected();
+  void OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket);
+  void Tick();
+
+  // Null if it is not known here.
+  const wire::Conversation* FindConversation(const std::string& id) const;
+  // Known not to exist in TalkJS: sessions whose user was given by id alone show it.
+  bool MyUserIsAbsent() const { return senders_.IsAbsent(options_.my_user_id); }
+
+ private:
+  enum class Following { kNo, kFilling, kLive };
+
+  // On its way to the journal, behind those before it in its conversation.
+  struct Outgoing {
+    journal::EventKind kind;
+    wire::Message message;  // kDeleted: only the id
+    bool recovered = false;
+    bool by_me = false;     // kDeleted
+    MonoTime deadline;      // for TalkJS to name the sender
+    upstream::AckTicket ticket;
+  };
+
+  struct Tracked {
+    wire::Conversation side;
+    bool side_known = false;
+    // Messages created at or before this are history.
+    UnixMillis history_until = 0;
+    UnixMillis seen_at = 0;  // the newest message emitted, or history_until
+    RecentIds emitted;
+    std::unique_ptr<wire::Message> last_message;
+    bool last_message_known = false;  // also true for "there is none"
+    Following following = Following::kNo;
+    bool wants_fill = false;
+    bool fill_recovers = false;
+    bool peeking = false;
+    uint64_t last_active = 0;
+    // Events of messages that wait while the conversation is being filled.
+    std::vector<std::pair<wire::Event, upstream::AckTicket>> held;
+  };
+  using Conversations = std::map<std::string, Tracked>;
+
+  // One reading back of one conversation, newest page first; emitted oldest first. Pages in the middle of a long one are
+  // dropped on the way back and read again on the way forth, so that memory is bounded by pages.
+  struct Fill {
+    std::string conversation_id;
+    bool recovers = false;
+    std::vector<std::string> cursors;                      // of each page; the first is empty
+    std::map<size_t, std::vector<wire::Message>> kept;     // pages still held, newest message first
+    int pages_past_seen = -1;                              // -1: the last one seen was not met yet
+    int emitted = 0;
+  };
+
+  // --- events (inbox.cc) ---
+  void Handle(wire::Event& event, const upstream::AckTicket& ticket);
+  void On(wire::SideCreated& event);
+  void On(wire::SideEdited& event);
+  void On(wire::SideDeleted& event);
+  void OnMessageEvent(const std::string& conversation_id, wire::Event& event,
+                      const upstream::AckTicket& ticket);
+  void ApplyMessageEvent(Tracked& tracked, wire::Event& event, const upstream::AckTicket& ticket);
+  void Apply(Tracked& tracked, wire::MessageCreated& event, const upstream::AckTicket& ticket);
+  void Apply(Tracked& tracked, wire::MessageEdited& event, const upstream::AckTicket& ticket);
+  void Apply(Tracked& tracked, wire::MessageDeleted& event, const upstream::AckTicket& ticket);
+  Tracked& Track(const std::string& conversation_id);
+  void SetSide(Tracked& tracked, wire::Conversation side);
+  void LearnSide(const std::string& conversation_id);
+  void Forget(const std::string& conversation_id);
+  bool HasNews(const Tracked& tracked, const wire::ConversationDiff& diff) const;
+
+  // --- the way out (inbox.cc) ---
+  bool EmitSent(Tracked& tracked, wire::Message message, bool recovered,
+                const upstream::AckTicket& ticket);
+  void Send(Tracked& tracked, Outgoing outgoing);
+  bool IsReady(const Outgoing& outgoing, MonoTime now) const;
+  void AppendNow(const Tracked& tracked, const Outgoing& outgoing);
+  void FlushWaiting();
+  void FlushAllOf(Tracked& tracked);
+  void NoteLastMessage(Tracked& tracked, const wire::Message& message);
+
+  // --- reading (inbox_sync.cc) ---
+  void StartSync();
+  void ReadListPage(std::string cursor);
+  void OnListPage(upstream::Page<wire::Conversation> page);
+  void ReadUnreadPage(std::string cursor);
+  void FinishSync();
+  void WantFill(Tracked& tracked, bool recovers);
+  void StartFills();
+  void BeginFill(Tracked& tracked);
+  bool MakeRoom();
+  void ReadFillSide(std::shared_ptr<Fill> fill);
+  void ReadFillPage(std::shared_ptr<Fill> fill, size_t index);
+  void OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
+                  upstream::Page<wire::Message> page);
+  bool ReachedSeen(Fill& fill, const Tracked& tracked, const std::vector<wire::Message>& items) const;
+  void EmitFrom(const std::shared_ptr<Fill>& fill, size_t index);
+  void EndFill(const std::shared_ptr<Fill>& fill);
+  void RetryFill(const std::shared_ptr<Fill>& fill, const absl::Status& why);
+  void Peek(Tracked& tracked);
+  // `then` is dropped when the inbox is gone, or another login has begun meanwhile.
+  template <typename T>
+  void Ask(upstream::Request request, absl::StatusOr<T> (*parse)(const upstream::Reply&),
+           std::function<void(absl::StatusOr<T>)> then);
+
+  // --- unreads (inbox_unreads.cc) ---
+  void FlushUnreads();
+  void PublishUnreads(bool stale);
+  bool IsSettled(const Tracked& tracked) const;
+
+  void AfterWork();
+
+  const Options options_;
+  InboxHost* const host_;
+  const Clock& clock_;
+  Senders senders_;
+  Conversations conversations_;
+  uint64_t activity_ = 0;
+
+  // Sync.
+  uint64_t login_ = 0;  // counts logins that lost state: answers to earlier questions are void
+  bool connected_ = false;
+  bool synced_ = false;
+  bool synced_before_ = false;
+  // A conversation that is not tracked had its last activity at or before this when the list was read.
+  UnixMillis floor_ = 0;
+  UnixMillis newest_activity_ = 0;   // over all conversations, ever
+  UnixMillis disconnected_at_ = 0;
+  std::set<std::string> listed_;     // met by the present walk through a list
+  std::set<std::string> touched_;    // changed by an event since the login
+
+  // Fills.
+  std::deque<std::string> fill_queue_;
+  int active_fills_ = 0;
+  MonoTime retry_fills_at_ = kNever;
+  int peeks_ = 0;
+
+  // Messages waiting for their sender's name, by conversation.
+  std::map<std::string, std::deque<Outgoing>> waiting_;
+
+  // Unreads.
+  using UnreadKey = std::vector<std::tuple<std::string, int64_t, std::string>>;
+  bool unreads_dirty_ = false;
+  bool unreads_published_ = false;
+  bool published_stale_ = false;
+  MonoTime unreads_due_ = kNever;
+  UnreadKey published_;
+
+  std::shared_ptr<bool> alive_;
+};
+
+}  // namespace talkjsd::session
+
+#endif  // TALKJSD_SESSION_INBOX_H_

@@ -1,0 +1,403 @@
+// The reading side of the inbox: the list of conversations after a login, and the messages missed in each.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "daemon/base/log.h"
+#include "daemon/session/encoder.h"
+#include "daemon/session/inbox.h"
+#include "daemon/wire/path.h"
+
+namespace talkjsd::session {
+namespace {
+
+// TalkJS's largest pages (realtime.md 6.3 and 6.5). A first page of messages is small: news are few as a rule.
+constexpr int kListPage = 30;
+constexpr int kFirstMessagePage = 30;
+constexpr int kMessagePage = 100;
+
+// How far the walk through the list goes back beyond the newest activity known before an interruption.
+constexpr UnixMillis kListMarginMillis = 60'000;
+
+// Conversations read back at a time by one session.
+constexpr int kMaxFills = 8;
+constexpr int kMaxPeeks = 8;
+
+// Pages of a long fill that are kept on the way back; those behind are read again on the way forth.
+constexpr size_t kKeptPages = 4;
+
+// A fill that failed is tried again after this.
+constexpr Duration kFillRetry = std::chrono::seconds(2);
+
+std::string MessagesPath(const std::string& conversation_id) {
+  return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
+}
+
+}  // namespace
+
+template <typename T>
+void Inbox::Ask(upstream::Request request, absl::StatusOr<T> (*parse)(const upstream::Reply&),
+                std::function<void(absl::StatusOr<T>)> then) {
+  host_->Call(std::move(request),
+              [this, alive = std::weak_ptr<bool>(alive_), login = login_, parse,
+               then = std::move(then)](absl::StatusOr<upstream::Reply> reply) {
+                // What fails at the end of a session, or of its login, is asked again after the next one.
+                if (alive.expired() || login != login_ || !connected_) return;
+                if (reply.ok()) {
+                  then(parse(*reply));
+                } else {
+                  then(reply.status());
+                }
+                AfterWork();
+              });
+}
+
+template void Inbox::Ask(upstream::Request,
+                         absl::StatusOr<std::optional<wire::Message>> (*)(const upstream::Reply&),
+                         std::function<void(absl::StatusOr<std::optional<wire::Message>>)>);
+template void Inbox::Ask(
+    upstream::Request, absl::StatusOr<std::optional<wire::Conversation>> (*)(const upstream::Reply&),
+    std::function<void(absl::StatusOr<std::optional<wire::Conversation>>)>);
+
+// --- the list ---
+
+void Inbox::StartSync() {
+  ++login_;
+  synced_ = false;
+  active_fills_ = 0;
+  peeks_ = 0;
+  fill_queue_.clear();
+  listed_.clear();
+  touched_.clear();
+  for (auto& [id, tracked] : conversations_) {
+    tracked.peeking = false;
+    // A fill that was interrupted begins anew; what was held for it stays held.
+    const bool unfinished = tracked.following == Following::kFilling || tracked.wants_fill;
+    if (tracked.following == Following::kFilling) tracked.following = Following::kLive;
+    tracked.wants_fill = false;
+    if (unfinished) WantFill(tracked, synced_before_);
+  }
+  if (synced_before_) {
+    senders_.Refresh();
+    host_->Append(EncodeUncertainEdits(options_.session_id, disconnected_at_, clock_.WallMillis(),
+                                       clock_.WallMillis()));
+  }
+  ReadListPage("");
+}
+
+void Inbox::ReadListPage(std::string cursor) {
+  using Conversations = upstream::Page<wire::Conversation>;
+  Ask<Conversations>(
+      cursor.empty()
+          ? upstream::ListConversations(kListPage, upstream::ConversationFilter::kAll)
+          : upstream::ListConversationsAfter(kListPage, cursor),
+      &upstream::ParseConversations, [this, cursor](absl::StatusOr<Conversations> page) {
+        if (page.ok()) {
+          OnListPage(*std::move(page));
+          return;
+        }
+        LogWarning("cannot read the conversations of a session; without them nothing can be "
+                   "recovered until the next login",
+                   {{"session", options_.session_id}, {"why", MessageOf(page.status())}});
+        ReadUnreadPage("");
+      });
+}
+
+void Inbox::OnListPage(upstream::Page<wire::Conversation> page) {
+  const UnixMillis margin = newest_activity_ - kListMarginMillis;
+  const UnixMillis oldest = page.items.empty() ? 0 : page.items.back().last_message_at;
+  const bool recent_ends_here = oldest < margin;
+  for (wire::Conversation& side : page.items) {
+    listed_.insert(side.id);
+    const bool known = conversations_.contains(side.id);
+    Tracked& tracked = Track(side.id);
+    const UnixMillis last_message_at = side.last_message_at;
+    const bool has_messages = last_message_at > side.joined_at;
+    if (!synced_before_) {
+      // Before the baseline all is history, except what was announced since the subscription.
+      if (!known) {
+        tracked.history_until = tracked.seen_at = last_message_at;
+        tracked.last_message_known = !has_messages;
+      }
+    } else {
+      if (!known) {
+        tracked.history_until = tracked.seen_at = std::max(floor_, side.joined_at - 1);
+      }
+      const bool moved = last_message_at != tracked.side.last_message_at;
+      if (moved) tracked.last_message_known = false;
+      // Within the margin ids decide, whatever the times say.
+      if (has_messages && (last_message_at > tracked.seen_at || last_message_at >= margin)) {
+        WantFill(tracked, /*recovers=*/true);
+      }
+    }
+    SetSide(tracked, std::move(side));
+  }
+  if (page.cursor.has_value() && synced_before_ && !recent_ends_here) {
+    ReadListPage(*page.cursor);
+    return;
+  }
+  if (page.cursor.has_value()) {
+    if (!synced_before_) floor_ = std::max(floor_, oldest);
+  } else {
+    // The whole list was read: what is not in it has been left.
+    std::vector<std::string> left;
+    for (const auto& [id, tracked] : conversations_) {
+      if (tracked.side_known && !listed_.contains(id)) left.push_back(id);
+    }
+    for (const std::string& id : left) Forget(id);
+  }
+  listed_.clear();
+  ReadUnreadPage("");
+}
+
+void Inbox::ReadUnreadPage(std::string cursor) {
+  using Conversations = upstream::Page<wire::Conversation>;
+  Ask<Conversations>(
+      cursor.empty()
+          ? upstream::ListConversations(kListPage, upstream::ConversationFilter::kUnreadOnly)
+          : upstream::ListConversationsAfter(kListPage, cursor),
+      &upstream::ParseConversations, [this](absl::StatusOr<Conversations> page) {
+        if (page.ok()) {
+          for (wire::Conversation& side : page->items) {
+            listed_.insert(side.id);
+            const bool known = conversations_.contains(side.id);
+            Tracked& tracked = Track(side.id);
+            if (!known && !synced_before_) {
+              tracked.history_until = tracked.seen_at = side.last_message_at;
+            }
+            SetSide(tracked, std::move(side));
+          }
+          if (page->cursor.has_value()) {
+            ReadUnreadPage(*page->cursor);
+            return;
+          }
+          // What was unread before the interruption and is not now was read elsewhere meanwhile.
+          for (auto& [id, tracked] : conversations_) {
+            if (listed_.contains(id) || touched_.contains(id)) continue;
+            tracked.side.is_unread = false;
+            tracked.side.unread_message_count = 0;
+          }
+        }
+        FinishSync();
+      });
+}
+
+void Inbox::FinishSync() {
+  synced_ = true;
+  synced_before_ = true;
+  listed_.clear();
+  touched_.clear();
+  unreads_dirty_ = true;
+  host_->OnSynced();
+}
+
+// --- reading back one conversation ---
+
+void Inbox::WantFill(Tracked& tracked, bool recovers) {
+  tracked.last_active = ++activity_;
+  tracked.fill_recovers = tracked.fill_recovers || recovers;
+  if (tracked.wants_fill || tracked.following == Following::kFilling) return;
+  tracked.wants_fill = true;
+  fill_queue_.push_back(tracked.side.id);
+}
+
+void Inbox::StartFills() {
+  if (!connected_) return;
+  if (retry_fills_at_ <= clock_.Now()) retry_fills_at_ = kNever;
+  if (retry_fills_at_ != kNever) return;
+  const int limit = std::min(kMaxFills, options_.message_subscriptions);
+  while (!fill_queue_.empty() && active_fills_ < limit) {
+    const auto it = conversations_.find(fill_queue_.front());
+    if (it == conversations_.end() || !it->second.wants_fill) {
+      fill_queue_.pop_front();
+      continue;
+    }
+    if (it->second.following == Following::kNo && !MakeRoom()) return;
+    fill_queue_.pop_front();
+    BeginFill(it->second);
+  }
+}
+
+// True if one more message subscription may be opened; the least recently active one leaves if need be.
+bool Inbox::MakeRoom() {
+  int following = 0;
+  auto oldest = conversations_.end();
+  for (auto it = conversations_.begin(); it != conversations_.end(); ++it) {
+    if (it->second.following == Following::kNo) continue;
+    ++following;
+    if (it->second.following != Following::kLive || it->second.wants_fill) continue;
+    if (oldest == conversations_.end() || it->second.last_active < oldest->second.last_active) {
+      oldest = it;
+    }
+  }
+  if (following < options_.message_subscriptions) return true;
+  if (oldest == conversations_.end()) return false;
+  oldest->second.following = Following::kNo;
+  host_->Unsubscribe(MessagesPath(oldest->first));
+  return true;
+}
+
+void Inbox::BeginFill(Tracked& tracked) {
+  ++active_fills_;
+  tracked.wants_fill = false;
+  if (tracked.following == Following::kNo) host_->Subscribe(MessagesPath(tracked.side.id));
+  tracked.following = Following::kFilling;
+  auto fill = std::make_shared<Fill>();
+  fill->conversation_id = tracked.side.id;
+  fill->recovers = std::exchange(tracked.fill_recovers, false);
+  fill->cursors.push_back("");
+  if (tracked.side_known) {
+    ReadFillPage(fill, 0);
+  } else {
+    ReadFillSide(fill);
+  }
+}
+
+void Inbox::ReadFillSide(std::shared_ptr<Fill> fill) {
+  Ask<std::optional<wire::Conversation>>(
+      upstream::GetConversation(fill->conversation_id), &upstream::ParseConversation,
+      [this, fill](absl::StatusOr<std::optional<wire::Conversation>> side) {
+        if (!side.ok()) {
+          RetryFill(fill, side.status());
+          return;
+        }
+        const auto it = conversations_.find(fill->conversation_id);
+        if (it == conversations_.end() || !side->has_value()) {
+          --active_fills_;
+          Forget(fill->conversation_id);
+          return;
+        }
+        Tracked& tracked = it->second;
+        // Nobody reads what was said before the user joined as new.
+        tracked.history_until = std::max(tracked.history_until, (*side)->joined_at - 1);
+        SetSide(tracked, **std::move(side));
+        ReadFillPage(fill, 0);
+      });
+}
+
+void Inbox::ReadFillPage(std::shared_ptr<Fill> fill, size_t index) {
+  using Messages = std::optional<upstream::Page<wire::Message>>;
+  const std::string cursor = fill->cursors[index];
+  Ask<Messages>(upstream::ListMessages(fill->conversation_id,
+                                       index == 0 ? kFirstMessagePage : kMessagePage, cursor),
+                &upstream::ParseMessages, [this, fill, index](absl::StatusOr<Messages> page) {
+                  if (!page.ok()) {
+                    RetryFill(fill, page.status());
+                    return;
+                  }
+                  if (!page->has_value() || !conversations_.contains(fill->conversation_id)) {
+                    --active_fills_;
+                    Forget(fill->conversation_id);
+                    return;
+                  }
+                  OnFillPage(fill, index, **std::move(page));
+                });
+}
+
+// True once the page, and for a recovery one page more, lies behind what was seen before.
+bool Inbox::ReachedSeen(Fill& fill, const Tracked& tracked,
+                        const std::vector<wire::Message>& items) const {
+  if (items.empty() || items.back().created_at <= tracked.history_until) return true;
+  if (fill.pages_past_seen < 0) {
+    const bool met = std::any_of(items.begin(), items.end(), [&](const wire::Message& message) {
+      return tracked.emitted.Contains(message.id);
+    });
+    if (!met) return false;
+  }
+  ++fill.pages_past_seen;
+  return !fill.recovers || fill.pages_past_seen > 0;
+}
+
+void Inbox::OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
+                       upstream::Page<wire::Message> page) {
+  Tracked& tracked = conversations_.at(fill->conversation_id);
+  const bool way_forth = index + 1 < fill->cursors.size();
+  if (index == 0 && !way_forth) {
+    tracked.last_message =
+        page.items.empty() ? nullptr : std::make_unique<wire::Message>(page.items.front());
+    tracked.last_message_known = true;
+    unreads_dirty_ = true;
+  }
+  std::vector<std::string> sender_ids;
+  for (const wire::Message& message : page.items) {
+    if (message.sender_id.has_value()) sender_ids.push_back(*message.sender_id);
+  }
+  if (!sender_ids.empty()) senders_.Want(sender_ids);
+  const bool done = way_forth || !page.cursor.has_value() ||
+                    ReachedSeen(*fill, tracked, page.items);
+  fill->kept[index] = std::move(page.items);
+  if (done) {
+    EmitFrom(fill, index);
+    return;
+  }
+  if (index >= kKeptPages) fill->kept.erase(index);
+  fill->cursors.push_back(*page.cursor);
+  ReadFillPage(fill, index + 1);
+}
+
+// Emits page `index` and then the newer ones, as far as they are held; reads the next one again where not.
+void Inbox::EmitFrom(const std::shared_ptr<Fill>& fill, size_t index) {
+  Tracked& tracked = conversations_.at(fill->conversation_id);
+  while (true) {
+    auto held = fill->kept.extract(index);
+    if (held.empty()) {
+      ReadFillPage(fill, index);
+      return;
+    }
+    std::vector<wire::Message>& items = held.mapped();
+    for (auto it = items.rbegin(); it != items.rend(); ++it) {
+      if (it->created_at <= tracked.history_until) continue;
+      if (EmitSent(tracked, std::move(*it), fill->recovers, nullptr)) ++fill->emitted;
+    }
+    fill->cursors.resize(index);
+    if (index == 0) break;
+    --index;
+  }
+  EndFill(fill);
+}
+
+void Inbox::EndFill(const std::shared_ptr<Fill>& fill) {
+  Tracked& tracked = conversations_.at(fill->conversation_id);
+  --active_fills_;
+  tracked.following = Following::kLive;
+  for (auto& [event, ticket] : std::exchange(tracked.held, {})) {
+    ApplyMessageEvent(tracked, event, ticket);
+  }
+  unreads_dirty_ = true;
+  if (fill->recovers && fill->emitted > 0) host_->CountRecovered(fill->emitted);
+}
+
+void Inbox::RetryFill(const std::shared_ptr<Fill>& fill, const absl::Status& why) {
+  LogWarning("cannot read back a conversation; trying again",
+             {{"session", options_.session_id}, {"why", MessageOf(why)}});
+  --active_fills_;
+  const auto it = conversations_.find(fill->conversation_id);
+  if (it == conversations_.end()) return;
+  it->second.following = Following::kLive;  // the subscription stands; what comes is held, as a fill is wanted
+  WantFill(it->second, fill->recovers);
+  retry_fills_at_ = clock_.Now() + kFillRetry;
+}
+
+void Inbox::Peek(Tracked& tracked) {
+  if (tracked.peeking || peeks_ >= kMaxPeeks || !connected_) return;
+  using Messages = std::optional<upstream::Page<wire::Message>>;
+  tracked.peeking = true;
+  ++peeks_;
+  Ask<Messages>(upstream::ListMessages(tracked.side.id, 1, ""), &upstream::ParseMessages,
+                [this, id = tracked.side.id](absl::StatusOr<Messages> page) {
+                  --peeks_;
+                  const auto it = conversations_.find(id);
+                  if (it == conversations_.end()) return;
+                  Tracked& peeked = it->second;
+                  peeked.peeking = false;
+                  // An unreadable conversation is shown without its message until the next event.
+                  peeked.last_message_known = true;
+                  unreads_dirty_ = true;
+                  if (!page.ok() || !page->has_value() || (*page)->items.empty()) return;
+                  wire::Message& message = (*page)->items.front();
+                  if (message.sender_id.has_value()) senders_.Want({*message.sender_id});
+                  NoteLastMessage(peeked, message);
+                });
+}
+
+}  // namespace talkjsd::session

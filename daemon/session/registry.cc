@@ -1,0 +1,528 @@
+#include "daemon/session/registry.h"
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+#include <prometheus/gauge.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "daemon/base/log.h"
+#include "daemon/net/event_loop.h"
+#include "daemon/session/check.h"
+#include "daemon/session/encoder.h"
+#include "daemon/session/session.h"
+#include "daemon/upstream/pacer.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::session {
+namespace {
+
+namespace v1 = talkjs::sidecar::v1;
+
+// design.md section 5: sessions without `me` end after this; destroyed ones are remembered for that (issue: destroy).
+constexpr UnixMillis kAwaitingMeMillis = 10 * 60 * 1000;
+constexpr UnixMillis kRememberDestroyedMillis = 60 * 60 * 1000;
+constexpr Duration kHousekeeping = std::chrono::seconds(10);
+
+// At the daemon's end, sockets get this long for their closing handshake.
+constexpr Duration kStopPatience = std::chrono::seconds(1);
+
+absl::Status NotFound() {
+  return MakeError(absl::StatusCode::kNotFound, v1::ERROR_REASON_SESSION_NOT_FOUND,
+                   "no session has this id; list the sessions, or create one");
+}
+
+absl::Status Destroyed() {
+  return MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_SESSION_DESTROYED,
+                   "the session was destroyed; create a new one");
+}
+
+absl::Status Draining() {
+  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_DRAINING,
+                   "the daemon is stopping; try again when it is back");
+}
+
+}  // namespace
+
+// Held by shared_ptr, so that work posted to shards finds out whether the registry is still there.
+class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
+ public:
+  Impl(Options options, Environment environment)
+      : options_(std::move(options)),
+        env_(environment),
+        urls_(wire::UrlsForHost(options_.upstream_host)),
+        pacer_(options_.connects_per_second_share) {
+    for (int i = 0; i < options_.shards; ++i) {
+      shards_.push_back(std::make_unique<Shard>("shard-" + std::to_string(i)));
+    }
+  }
+
+  void Start();
+  absl::StatusOr<Created> Create(CreateRequest request);
+  absl::StatusOr<Info> Get(const std::string& session_id) const;
+  std::vector<Info> List() const;
+  void Destroy(const std::string& session_id, std::function<void(const absl::Status&)> done);
+  void Call(const std::string& session_id, upstream::Request request, Duration timeout,
+            CallDone done);
+  std::vector<Info> ChangesSince(uint64_t* version) const;
+  uint64_t NotifyOfChange(uint64_t version, std::function<void()> ready);
+  void Cancel(uint64_t handle);
+  void Stop();
+
+  UnreadsBoard unreads;
+
+ private:
+  struct Shard {
+    explicit Shard(std::string name) : loop(std::move(name)) {}
+    // Declared before the loop's users: sessions are destroyed on the loop before it stops.
+    net::EventLoop loop;
+    std::map<std::string, std::unique_ptr<Session>> sessions;  // on the loop's thread only
+  };
+  struct Entry {
+    Info info;
+    Credentials credentials;  // to see whether a repeated creation brings anything new
+    Shard* shard = nullptr;
+    uint64_t order = 0;
+    UnixMillis forget_at = 0;  // 0: never
+  };
+  using Waiters = std::vector<std::function<void()>>;
+
+  std::string KeyOf(const std::string& app_id, const std::string& user_id) const {
+    return app_id + '\n' + user_id;
+  }
+  absl::StatusOr<Created> Repeat(Entry& entry, CreateRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartSession(Shard& shard, Info first, CreateRequest request);
+  void OnSessionChanged(const Info& info);
+  Waiters Changed(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetState(Entry& entry, State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Count(State state, int by);
+  void Housekeeping();
+  Environment env() const { return env_; }
+
+  const Options options_;
+  const Environment env_;
+  const wire::BaseUrls urls_;
+  upstream::Pacer pacer_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<net::Timer> housekeeping_;  // on the first shard
+
+  mutable absl::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> id_of_key_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::string> id_of_version_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::function<void()>> waiters_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_version_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_order_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_handle_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+void Registry::Impl::Start() {
+  for (const auto& shard : shards_) shard->loop.Start();
+  net::EventLoop& loop = shards_.front()->loop;
+  loop.PostAndWait([this, &loop] {
+    housekeeping_ = std::make_unique<net::Timer>(loop, [this] { Housekeeping(); });
+    housekeeping_->Set(env_.clock.Now() + kHousekeeping);
+  });
+}
+
+void Registry::Impl::Count(State state, int by) {
+  const auto it = env_.metrics.sessions.find(std::string(StateName(state)));
+  if (it != env_.metrics.sessions.end()) it->second->Increment(by);
+}
+
+void Registry::Impl::SetState(Entry& entry, State state) {
+  if (entry.info.state == state) return;
+  Count(entry.info.state, -1);
+  Count(state, 1);
+  entry.info.state = state;
+}
+
+// Gives the entry the newest version and takes out everybody who waits for a change; call them without the lock.
+Registry::Impl::Waiters Registry::Impl::Changed(Entry& entry) {
+  id_of_version_.erase(entry.info.version);
+  entry.info.version = ++last_version_;
+  id_of_version_[entry.info.version] = entry.info.session_id;
+  Waiters waiters;
+  for (auto& [handle, ready] : std::exchange(waiters_, {})) waiters.push_back(std::move(ready));
+  return waiters;
+}
+
+absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) {
+  const absl::Status checked = CheckCreate(request, env_.clock.WallMillis());
+  if (!checked.ok()) return checked;
+  Waiters waiters;
+  Info first;
+  Shard* shard = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopped_) return Draining();
+    if (request.user_id.has_value()) {
+      const auto known = id_of_key_.find(KeyOf(request.app_id, *request.user_id));
+      if (known != id_of_key_.end()) return Repeat(entries_.at(known->second), request);
+    }
+    const auto alive = std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) {
+      return entry.second.info.state != State::kDestroyed;
+    });
+    if (alive >= options_.max_sessions) {
+      return MakeError(absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_LIMIT_EXCEEDED,
+                       "the daemon holds " + std::to_string(alive) +
+                           " sessions, its limit: destroy some, or raise --max-sessions");
+    }
+    const UnixMillis now = env_.clock.WallMillis();
+    first.session_id = "ses_" + env_.random.Text(22);
+    first.app_id = request.app_id;
+    first.user_id = request.user_id;
+    first.state = request.user_id.has_value() ? State::kConnecting : State::kAwaitingMe;
+    first.state_since = first.created_at = now;
+    first.credential_kind = request.credentials.kind;
+    Entry& entry = entries_[first.session_id];
+    entry.order = ++last_order_;
+    entry.credentials = request.credentials;
+    entry.shard = shard = shards_[last_order_ % shards_.size()].get();
+    if (request.user_id.has_value()) {
+      id_of_key_[KeyOf(request.app_id, *request.user_id)] = first.session_id;
+    } else {
+      entry.forget_at = now + kAwaitingMeMillis;
+      first.expires_at = entry.forget_at;
+    }
+    entry.info = first;
+    Count(first.state, 1);
+    pacer_.SetSessions(static_cast<size_t>(alive) + 1);
+    waiters = Changed(entry);
+    first = entry.info;
+  }
+  for (const auto& ready : waiters) ready();
+  if (request.user_id.has_value()) StartSession(*shard, first, std::move(request));
+  return Created{first, true};
+}
+
+// design.md section 5: an existing pair is returned; credentials of the same kind replace the stored ones, those of
+// another kind only if asked to.
+absl::StatusOr<Registry::Created> Registry::Impl::Repeat(Entry& entry, CreateRequest& request) {
+  Info& info = entry.info;
+  if (request.credentials.kind != info.credential_kind && !request.replace_credentials) {
+    return MakeError(absl::StatusCode::kAlreadyExists, v1::ERROR_REASON_SESSION_ALREADY_EXISTS,
+                     "session " + info.session_id +
+                         " has this app and user with another kind of credentials: use it, or set "
+                         "replace_credentials");
+  }
+  const bool same = request.credentials.kind == entry.credentials.kind &&
+                    request.credentials.secret == entry.credentials.secret &&
+                    request.credentials.token_lifetime == entry.credentials.token_lifetime;
+  if (!same || info.state == State::kFailed || info.state == State::kWaitingForToken) {
+    entry.credentials = request.credentials;
+    info.credential_kind = request.credentials.kind;
+    entry.shard->loop.Post([shard = entry.shard, id = info.session_id,
+                            credentials = std::move(request.credentials)]() mutable {
+      const auto it = shard->sessions.find(id);
+      if (it != shard->sessions.end()) it->second->ReplaceCredentials(std::move(credentials));
+    });
+  }
+  return Created{info, false};
+}
+
+void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest request) {
+  Session::Options options;
+  options.first = std::move(first);
+  options.user_attributes = std::move(request.user_attributes);
+  options.credentials = std::move(request.credentials);
+  options.urls = urls_;
+  options.message_subscriptions = options_.message_subscriptions_per_session;
+  shard.loop.Post([this, &shard, options = std::move(options)]() mutable {
+    const std::string id = options.first.session_id;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto it = entries_.find(id);
+      if (stopped_ || it == entries_.end() || it->second.info.state == State::kDestroyed) return;
+    }
+    Session::Environment environment{shard.loop, env_.journal, unreads,      env_.http, env_.tls,
+                                     env_.clock, env_.random,  env_.metrics, pacer_};
+    auto session = std::make_unique<Session>(std::move(options), environment,
+                                             [this](const Info& info) { OnSessionChanged(info); });
+    Session* started = session.get();
+    shard.sessions[id] = std::move(session);
+    started->Start();
+  });
+}
+
+// On the session's shard.
+void Registry::Impl::OnSessionChanged(const Info& info) {
+  Waiters waiters;
+  bool new_state = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = entries_.find(info.session_id);
+    if (it == entries_.end() || it->second.info.state == State::kDestroyed) return;
+    Entry& entry = it->second;
+    new_state = entry.info.state != info.state;
+    SetState(entry, info.state);
+    const uint64_t version = entry.info.version;
+    entry.info = info;
+    entry.info.version = version;
+    waiters = Changed(entry);
+  }
+  if (new_state) {
+    LogInfo("session changed state", {{"session", info.session_id},
+                                      {"state", StateName(info.state)},
+                                      {"why", info.reason_message}});
+    std::vector<journal::NewEvent> events;
+    events.push_back(EncodeStateChange(info, env_.clock.WallMillis()));
+    env_.journal.Append(std::move(events));
+  }
+  for (const auto& ready : waiters) ready();
+}
+
+absl::StatusOr<Info> Registry::Impl::Get(const std::string& session_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = entries_.find(session_id);
+  if (it == entries_.end()) return NotFound();
+  return it->second.info;
+}
+
+std::vector<Info> Registry::Impl::List() const {
+  std::vector<std::pair<uint64_t, Info>> found;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [id, entry] : entries_) {
+      if (entry.info.state != State::kDestroyed) found.emplace_back(entry.order, entry.info);
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Info> infos;
+  for (auto& [order, info] : found) infos.push_back(std::move(info));
+  return infos;
+}
+
+void Registry::Impl::Destroy(const std::string& session_id,
+                             std::function<void(const absl::Status&)> done) {
+  Waiters waiters;
+  Info last;
+  Shard* shard = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = entries_.find(session_id);
+    if (it != entries_.end() && it->second.info.state != State::kDestroyed) {
+      Entry& entry = it->second;
+      const UnixMillis now = env_.clock.WallMillis();
+      shard = entry.shard;
+      SetState(entry, State::kDestroyed);
+      entry.credentials = Credentials();
+      entry.info.state_since = now;
+      entry.info.reason = v1::ERROR_REASON_UNSPECIFIED;
+      entry.info.reason_message.clear();
+      entry.forget_at = now + kRememberDestroyedMillis;
+      entry.info.expires_at = entry.forget_at;
+      if (entry.info.user_id.has_value()) {
+        id_of_key_.erase(KeyOf(entry.info.app_id, *entry.info.user_id));
+      }
+      waiters = Changed(entry);
+      last = entry.info;
+    } else if (it == entries_.end()) {
+      shard = nullptr;
+    } else {
+      last = it->second.info;
+    }
+  }
+  if (shard == nullptr) {
+    done(last.session_id.empty() ? NotFound() : absl::OkStatus());
+    return;
+  }
+  LogInfo("session destroyed", {{"session", session_id}});
+  shard->loop.Post([this, shard, last, done = std::move(done)] {
+    std::vector<journal::NewEvent> events;
+    events.push_back(EncodeStateChange(last, env_.clock.WallMillis()));
+    env_.journal.Append(std::move(events));
+    unreads.Remove(last.session_id);
+    const auto it = shard->sessions.find(last.session_id);
+    if (it == shard->sessions.end()) {
+      done(absl::OkStatus());
+      return;
+    }
+    it->second->Stop(Destroyed(), [shard, id = last.session_id, done] {
+      // Not from within the session's own call.
+      shard->loop.Post([shard, id, done] {
+        shard->sessions.erase(id);
+        done(absl::OkStatus());
+      });
+    });
+  });
+  for (const auto& ready : waiters) ready();
+}
+
+void Registry::Impl::Call(const std::string& session_id, upstream::Request request,
+                          Duration timeout, CallDone done) {
+  Shard* shard = nullptr;
+  absl::Status refused = absl::OkStatus();
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto it = entries_.find(session_id);
+    if (stopped_) {
+      refused = Draining();
+    } else if (it == entries_.end()) {
+      refused = NotFound();
+    } else if (it->second.info.state == State::kDestroyed) {
+      refused = Destroyed();
+    } else if (it->second.info.state == State::kAwaitingMe) {
+      refused = MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_ME_NOT_SET,
+                          "the session has no user yet: use SetMe first");
+    } else {
+      shard = it->second.shard;
+    }
+  }
+  if (shard == nullptr) {
+    done(refused);
+    return;
+  }
+  shard->loop.Post([shard, session_id, request = std::move(request), timeout,
+                    done = std::move(done)]() mutable {
+    const auto it = shard->sessions.find(session_id);
+    if (it == shard->sessions.end()) {
+      done(Destroyed());
+      return;
+    }
+    it->second->CallUpstream(std::move(request), timeout, std::move(done));
+  });
+}
+
+std::vector<Info> Registry::Impl::ChangesSince(uint64_t* version) const {
+  std::vector<Info> changed;
+  absl::MutexLock lock(&mutex_);
+  for (auto it = id_of_version_.upper_bound(*version); it != id_of_version_.end(); ++it) {
+    changed.push_back(entries_.at(it->second).info);
+  }
+  *version = last_version_;
+  return changed;
+}
+
+uint64_t Registry::Impl::NotifyOfChange(uint64_t version, std::function<void()> ready) {
+  uint64_t handle = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    handle = ++last_handle_;
+    if (last_version_ <= version) {
+      waiters_[handle] = std::move(ready);
+      return handle;
+    }
+  }
+  ready();
+  return handle;
+}
+
+void Registry::Impl::Cancel(uint64_t handle) {
+  absl::MutexLock lock(&mutex_);
+  waiters_.erase(handle);
+}
+
+void Registry::Impl::Housekeeping() {
+  const UnixMillis now = env_.clock.WallMillis();
+  std::vector<std::string> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (auto it = entries_.begin(); it != entries_.end();) {
+      Entry& entry = it->second;
+      if (entry.forget_at == 0 || entry.forget_at > now) {
+        ++it;
+        continue;
+      }
+      if (entry.info.state != State::kDestroyed) {
+        ended.push_back(it->first);
+        ++it;
+        continue;
+      }
+      id_of_version_.erase(entry.info.version);
+      it = entries_.erase(it);
+    }
+  }
+  for (const std::string& id : ended) Destroy(id, [](const absl::Status&) {});
+  housekeeping_->Set(env_.clock.Now() + kHousekeeping);
+}
+
+void Registry::Impl::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+    waiters_.clear();
+  }
+  struct Open {
+    absl::Mutex mutex;
+    size_t sockets ABSL_GUARDED_BY(mutex) = 0;
+  };
+  const auto open = std::make_shared<Open>();
+  for (const auto& shard : shards_) {
+    shard->loop.PostAndWait([&shard = *shard, open] {
+      {
+        absl::MutexLock lock(&open->mutex);
+        open->sockets += shard.sessions.size();
+      }
+      for (const auto& [id, session] : shard.sessions) {
+        session->Stop(Draining(), [open] {
+          absl::MutexLock lock(&open->mutex);
+          --open->sockets;
+        });
+      }
+    });
+  }
+  {
+    absl::MutexLock lock(&open->mutex);
+    open->mutex.AwaitWithTimeout(
+        absl::Condition(
+            +[](Open* waited) ABSL_NO_THREAD_SAFETY_ANALYSIS { return waited->sockets == 0; },
+            open.get()),
+        absl::FromChrono(kStopPatience));
+  }
+  for (const auto& shard : shards_) {
+    shard->loop.PostAndWait([this, &shard = *shard] {
+      shard.sessions.clear();
+      if (&shard == shards_.front().get()) housekeeping_.reset();
+    });
+    shard->loop.Stop();
+  }
+}
+
+// --- the face ---
+
+Registry::Registry(Options options, Environment environment)
+    : impl_(std::make_shared<Impl>(std::move(options), environment)) {
+  impl_->Start();
+}
+
+Registry::~Registry() { Stop(); }
+
+absl::StatusOr<Registry::Created> Registry::Create(CreateRequest request) {
+  return impl_->Create(std::move(request));
+}
+absl::StatusOr<Info> Registry::Get(const std::string& session_id) const {
+  return impl_->Get(session_id);
+}
+absl::StatusOr<Info> Registry::GetAlive(const std::string& session_id) const {
+  auto info = impl_->Get(session_id);
+  if (info.ok() && info->state == State::kDestroyed) return Destroyed();
+  return info;
+}
+std::vector<Info> Registry::List() const { return impl_->List(); }
+void Registry::Destroy(const std::string& session_id,
+                       std::function<void(const absl::Status&)> done) {
+  impl_->Destroy(session_id, std::move(done));
+}
+void Registry::Call(const std::string& session_id, upstream::Request request, Duration timeout,
+                    CallDone done) {
+  impl_->Call(session_id, std::move(request), timeout, std::move(done));
+}
+std::vector<Info> Registry::ChangesSince(uint64_t* version) const {
+  return impl_->ChangesSince(version);
+}
+uint64_t Registry::NotifyOfChange(uint64_t version, std::function<void()> ready) {
+  return impl_->NotifyOfChange(version, std::move(ready));
+}
+void Registry::Cancel(uint64_t handle) { impl_->Cancel(handle); }
+UnreadsBoard& Registry::unreads() { return impl_->unreads; }
+void Registry::Stop() { impl_->Stop(); }
+
+}  // namespace talkjsd::session

@@ -1,0 +1,191 @@
+#include "daemon/session/session.h"
+
+#include <prometheus/counter.h>
+
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "daemon/base/log.h"
+#include "daemon/session/encoder.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::session {
+
+namespace v1 = talkjs::sidecar::v1;
+
+Session::Session(Options options, Environment environment,
+                 std::function<void(const Info&)> changed)
+    : info_(std::move(options.first)),
+      user_attributes_(std::move(options.user_attributes)),
+      credentials_(std::move(options.credentials)),
+      urls_(std::move(options.urls)),
+      env_(environment),
+      changed_(std::move(changed)),
+      connection_({urls_, info_.app_id, *info_.user_id},
+                  {env_.loop, env_.http, env_.tls, env_.clock, env_.random, env_.metrics,
+                   env_.pacer},
+                  MakeTokens(), this),
+      inbox_({info_.session_id, *info_.user_id, options.message_subscriptions}, this, env_.clock),
+      inbox_timer_(env_.loop, [this] { inbox_.Tick(); }) {}
+
+Session::~Session() = default;
+
+std::unique_ptr<upstream::TokenSource> Session::MakeTokens() const {
+  switch (credentials_.kind) {
+    case CredentialKind::kToken:
+      return upstream::MakeStaticTokenSource(credentials_.secret, env_.clock);
+    case CredentialKind::kSigningKey:
+      return upstream::MakeSigningKeyTokenSource(info_.app_id, *info_.user_id, credentials_.secret,
+                                                 credentials_.token_lifetime, env_.clock);
+    case CredentialKind::kSignature:
+    case CredentialKind::kNone:
+      break;
+  }
+  return upstream::MakeBokenTokenSource(urls_.internal, info_.app_id, *info_.user_id,
+                                        credentials_.secret, env_.loop, env_.http);
+}
+
+void Session::Start() {
+  started_ = true;
+  connection_.Start();
+  inbox_.Start();
+}
+
+void Session::Stop(const absl::Status& why, std::function<void()> closed) {
+  started_ = false;
+  connection_.Stop(why, std::move(closed));
+}
+
+void Session::ReplaceCredentials(Credentials credentials) {
+  credentials_ = std::move(credentials);
+  info_.credential_kind = credentials_.kind;
+  connection_.ReplaceTokens(MakeTokens());
+  Publish();
+}
+
+void Session::CallUpstream(upstream::Request request, Duration timeout, upstream::CallDone done) {
+  connection_.Call(std::move(request), timeout, std::move(done));
+}
+
+void Session::OnLoggedIn(bool state_kept) {
+  if (user_attributes_.has_value()) WriteUser();
+  inbox_.OnLoggedIn(state_kept);
+}
+
+// `me` was given with attributes: they overwrite TalkJS's, once, before anything is read (session-api.md section 2).
+void Session::WriteUser() {
+  connection_.CallFirst(upstream::SetUser(*info_.user_id, *user_attributes_),
+                   [this](absl::StatusOr<upstream::Reply> reply) {
+                     if (!reply.ok()) return;
+                     user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
+                     if (!user_trouble_.ok()) {
+                       LogWarning("TalkJS did not take the user's attributes",
+                                  {{"session", info_.session_id},
+                                   {"why", MessageOf(user_trouble_)}});
+                     }
+                     Publish();
+                   });
+  user_attributes_.reset();
+}
+
+void Session::OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket) {
+  inbox_.OnEvents(std::move(events), ticket);
+}
+
+void Session::OnStatusChanged() {
+  if (connection_.status().phase != upstream::Phase::kReady) {
+    synced_ = false;
+    inbox_.OnDisconnected();
+  }
+  Publish();
+}
+
+void Session::OnSynced() {
+  synced_ = true;
+  was_connected_ = true;
+  info_.last_sync_at = env_.clock.WallMillis();
+  if (!info_.baseline_at.has_value()) info_.baseline_at = info_.last_sync_at;
+  Publish();
+}
+
+State Session::StateOf(const upstream::Connection::Status& status) const {
+  switch (status.phase) {
+    case upstream::Phase::kWaitingForToken:
+      return State::kWaitingForToken;
+    case upstream::Phase::kFailed:
+      return State::kFailed;
+    case upstream::Phase::kReady:
+      if (synced_) return State::kConnected;
+      break;
+    case upstream::Phase::kStopped:
+    case upstream::Phase::kConnecting:
+    case upstream::Phase::kWaiting:
+      break;
+  }
+  return was_connected_ ? State::kReconnecting : State::kConnecting;
+}
+
+void Session::Publish() {
+  const upstream::Connection::Status& status = connection_.status();
+  const State state = StateOf(status);
+  if (state != info_.state) {
+    info_.state = state;
+    info_.state_since = env_.clock.WallMillis();
+  }
+  absl::Status trouble = status.why;
+  if (trouble.ok() && state == State::kConnected) {
+    trouble = user_trouble_;
+    if (trouble.ok() && inbox_.MyUserIsAbsent()) {
+      trouble = MakeError(absl::StatusCode::kNotFound, v1::ERROR_REASON_USER_NOT_FOUND,
+                          "TalkJS has no user with this id: create it, or create the session with "
+                          "the user's attributes");
+    }
+  }
+  info_.reason = ReasonOf(trouble);
+  if (!trouble.ok() && info_.reason == v1::ERROR_REASON_UNSPECIFIED) {
+    info_.reason = v1::ERROR_REASON_INTERNAL;
+  }
+  info_.reason_message = trouble.ok() ? "" : std::string(MessageOf(trouble));
+  info_.connect_attempts = state == State::kConnected ? 0 : status.failed_attempts;
+  info_.next_attempt_at = status.next_attempt_at;
+  info_.token_expires_at = status.token_expires_at;
+  info_.warnings.clear();
+  if (status.short_token_seconds.has_value()) {
+    info_.warnings.push_back("TalkJS gives the token a lifetime of only " +
+                             std::to_string(*status.short_token_seconds) +
+                             " s: supply tokens that live for 30 minutes or more");
+  }
+  changed_(info_);
+}
+
+void Session::Call(upstream::Request request, upstream::CallDone done) {
+  connection_.Enqueue(std::move(request), std::move(done));
+}
+
+void Session::Subscribe(std::string path) { connection_.Subscribe(std::move(path), nullptr); }
+
+void Session::Unsubscribe(const std::string& path) { connection_.Unsubscribe(path); }
+
+void Session::SubscribeUsers(const std::vector<std::string>& ids) {
+  connection_.SubscribeUsers(ids);
+}
+
+void Session::UnsubscribeUser(const std::string& id) { connection_.UnsubscribeUser(id); }
+
+void Session::Append(journal::NewEvent event) {
+  if (!started_) return;
+  std::vector<journal::NewEvent> events;
+  events.push_back(std::move(event));
+  env_.journal.Append(std::move(events));
+}
+
+void Session::PutUnreads(std::string encoded) {
+  if (!started_) return;
+  env_.unreads.Put(info_.session_id, std::make_shared<const std::string>(std::move(encoded)));
+}
+
+void Session::WakeInboxAt(MonoTime when) { inbox_timer_.Set(when); }
+
+void Session::CountRecovered(int messages) { env_.metrics.gaps_filled->Increment(messages); }
+
+}  // namespace talkjsd::session

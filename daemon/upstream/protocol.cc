@@ -1,0 +1,653 @@
+#include "daemon/upstream/protocol.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "daemon/wire/frame.h"
+#include "daemon/wire/path.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::upstream {
+namespace {
+
+namespace json = boost::json;
+namespace v1 = talkjs::sidecar::v1;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// realtime.md 3.7. The server's silence is spread by up to a second, so that sessions opened together do not ping
+// together for ever.
+constexpr Duration kClientSilence = seconds(25);
+constexpr Duration kServerSilence = seconds(10);
+constexpr Duration kServerSilenceSpread = seconds(1);
+constexpr Duration kServerTimeout = seconds(5);
+
+// realtime.md 3.9.
+constexpr int kDrainBurst = 51;
+constexpr Duration kDrainGap = milliseconds(100);
+
+// realtime.md 3.5.
+constexpr int kMaxServerErrors = 10;
+
+// realtime.md 3.3.
+constexpr Duration kMaxRefreshDelay = milliseconds(1'728'000'000);
+
+// A token that TalkJS gives less than this is short-lived (3.2); such ones are renewed at half of it, at most this often.
+constexpr int64_t kShortLifetimeSeconds = 120;
+constexpr Duration kMinRenewalGap = seconds(5);
+
+// A connection that has been logged in for so long was no failure: the next loss starts with the first delay again.
+constexpr Duration kStableAfter = seconds(30);
+
+constexpr size_t kUsersPerSubscribe = 1000;
+
+Duration RefreshDelay(int64_t lifetime_seconds) {
+  const Duration delay = lifetime_seconds > 600
+                             ? Duration(seconds(lifetime_seconds - 300))
+                             : std::chrono::duration_cast<Duration>(
+                                   std::chrono::duration<double>(lifetime_seconds / 2.0));
+  return std::min(delay, kMaxRefreshDelay);
+}
+
+Duration SourceRetryDelay(int failures, Random& random) {
+  Duration ceiling = seconds(1);
+  for (int i = 1; i < failures && ceiling < seconds(60); ++i) ceiling *= 2;
+  ceiling = std::min<Duration>(ceiling, seconds(60));
+  return random.Between(ceiling / 2, ceiling);
+}
+
+absl::Status Unavailable(std::string_view message) {
+  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
+}
+
+std::string UsersData(const std::vector<std::string>& ids) {
+  json::object data;
+  data["ids"] = json::array(ids.begin(), ids.end());
+  return json::serialize(data);
+}
+
+}  // namespace
+
+Protocol::Protocol(Random& random) : random_(random) {}
+
+std::vector<Action> Protocol::TakeActions() { return std::exchange(actions_, {}); }
+
+MonoTime Protocol::NextDeadline() const {
+  MonoTime next = std::min({server_silent_at_, server_dead_at_, client_silent_at_, stable_at_,
+                            retry_token_at_, retry_login_at_, refresh_at_, next_drain_at_});
+  for (const Pending& pending : queue_) next = std::min(next, pending.deadline);
+  for (const auto& [number, pending] : in_flight_) next = std::min(next, pending.deadline);
+  return next;
+}
+
+void Protocol::Enter(Phase phase, absl::Status why) {
+  phase_ = phase;
+  Emit(PhaseChanged{phase, std::move(why)});
+}
+
+// --- life ---
+
+void Protocol::Start(MonoTime now) {
+  if (phase_ != Phase::kStopped) return;
+  Enter(Phase::kConnecting);
+  if (token_.has_value()) {
+    OpenSoon(Duration::zero());
+  } else {
+    WantToken(TokenCause::kFirst);
+  }
+  (void)now;
+}
+
+void Protocol::Stop(const absl::Status& why, MonoTime now) {
+  (void)now;
+  if (socket_wanted_) Emit(CloseSocket{});
+  ForgetSocket();
+  retry_token_at_ = kNever;
+  token_asked_ = false;
+  if (phase_ != Phase::kStopped) Enter(Phase::kStopped, why);
+  FailCalls(why);
+}
+
+void Protocol::Fail(const absl::Status& why, MonoTime now) {
+  (void)now;
+  if (phase_ == Phase::kFailed || phase_ == Phase::kStopped) return;
+  if (socket_wanted_) Emit(CloseSocket{});
+  ForgetSocket();
+  retry_token_at_ = kNever;
+  Enter(Phase::kFailed, why);
+  FailCalls(why);
+}
+
+void Protocol::FailCalls(const absl::Status& why) {
+  for (auto& [number, pending] : std::exchange(in_flight_, {})) {
+    if (pending.done) Emit(Completed{std::move(pending.done), why});
+  }
+  for (Pending& pending : std::exchange(queue_, {})) {
+    if (pending.done) Emit(Completed{std::move(pending.done), why});
+  }
+}
+
+void Protocol::ForgetSocket() {
+  ++generation_;
+  socket_wanted_ = false;
+  socket_open_ = false;
+  next_request_ = 0;
+  last_publish_ = 0;
+  login_ = Login::kNone;
+  login_request_ = -1;
+  server_silent_at_ = server_dead_at_ = client_silent_at_ = kNever;
+  refresh_at_ = retry_login_at_ = stable_at_ = next_drain_at_ = kNever;
+  draining_ = false;
+}
+
+// --- tokens ---
+
+void Protocol::WantToken(TokenCause cause) {
+  if (token_asked_) return;
+  token_asked_ = true;
+  retry_token_at_ = kNever;
+  Emit(NeedToken{cause, refusals_});
+}
+
+void Protocol::OnToken(TokenResult result, MonoTime now) {
+  token_asked_ = false;
+  if (phase_ == Phase::kStopped || phase_ == Phase::kFailed) return;
+  const bool lost = phase_ == Phase::kWaiting;
+  switch (result.kind) {
+    case TokenResult::Kind::kToken:
+      token_failures_ = 0;
+      token_ = std::move(result.token);
+      token_fresh_ = true;
+      if (!socket_wanted_) {
+        if (phase_ != Phase::kConnecting) Enter(Phase::kConnecting);
+        OpenSoon(lost ? backoff_.Next(random_) : Duration::zero());
+      } else if (socket_open_ && (login_ == Login::kReady || login_ == Login::kLoggingIn)) {
+        // In kLoggingIn without a request under way, the socket waits for just this token.
+        if (login_request_ < 0) SendLogin(now);
+      }
+      return;
+    case TokenResult::Kind::kRetry:
+      ++token_failures_;
+      retry_cause_ = token_.has_value() ? TokenCause::kRenewal : TokenCause::kFirst;
+      retry_token_at_ = now + SourceRetryDelay(token_failures_, random_);
+      // A renewal that fails is no trouble yet for a session whose present token works.
+      Enter(token_.has_value() ? phase_ : Phase::kWaitingForToken, result.why);
+      return;
+    case TokenResult::Kind::kWait:
+      if (token_.has_value()) return;  // a renewal that cannot be had: the present token serves until it expires
+      if (socket_wanted_) Emit(CloseSocket{});
+      ForgetSocket();
+      Enter(Phase::kWaitingForToken, result.why);
+      return;
+    case TokenResult::Kind::kFatal:
+      Fail(result.why, now);
+      return;
+  }
+}
+
+void Protocol::OnCredentialsReplaced(MonoTime now) {
+  if (phase_ == Phase::kStopped) return;
+  refusals_ = 0;
+  token_failures_ = 0;
+  token_asked_ = false;
+  if (phase_ == Phase::kFailed || phase_ == Phase::kWaitingForToken) {
+    token_.reset();
+    if (!socket_wanted_) Enter(Phase::kConnecting);
+    WantToken(TokenCause::kFirst);
+    return;
+  }
+  // A live session goes on with the old token until the new one has been accepted.
+  (void)now;
+  WantToken(token_.has_value() ? TokenCause::kRenewal : TokenCause::kFirst);
+}
+
+// --- socket ---
+
+void Protocol::OpenSoon(Duration delay) {
+  socket_wanted_ = true;
+  Emit(OpenSocket{delay});
+}
+
+void Protocol::OnSocketOpen(MonoTime now) {
+  if (!socket_wanted_) return;
+  socket_open_ = true;
+  ServerSpoke(now);
+  client_silent_at_ = now + kClientSilence;
+  login_ = Login::kLoggingIn;
+  if (phase_ != Phase::kConnecting) Enter(Phase::kConnecting);
+  if (token_.has_value()) {
+    SendLogin(now);
+  } else {
+    WantToken(TokenCause::kFirst);
+  }
+}
+
+void Protocol::OnSocketClosed(const absl::Status& why, MonoTime now) {
+  if (!socket_wanted_) return;
+  DropSocket(why.ok() ? Unavailable("TalkJS closed the connection; reconnecting") : why, now);
+}
+
+void Protocol::DropSocket(const absl::Status& why, MonoTime now) {
+  (void)now;
+  ForgetSocket();
+  // What was under way is sent again after the next login, unchanged and in its order (3.4).
+  std::list<Pending> again;
+  for (auto& [number, pending] : std::exchange(in_flight_, {})) {
+    if (pending.subscription) {
+      if (pending.done) Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
+    } else {
+      again.push_back(std::move(pending));
+    }
+  }
+  // Queued subscriptions are rebuilt from what is wanted.
+  queue_.remove_if([this](Pending& pending) {
+    if (pending.subscription && pending.done) {
+      Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
+    }
+    return pending.subscription;
+  });
+  queue_.splice(queue_.begin(), again);
+  Enter(Phase::kWaiting, why);
+  if (token_.has_value()) {
+    OpenSoon(backoff_.Next(random_));
+  } else {
+    WantToken(TokenCause::kFirst);
+  }
+}
+
+void Protocol::ServerSpoke(MonoTime now) {
+  server_dead_at_ = kNever;
+  server_silent_at_ =
+      now + kServerSilence - random_.Between(Duration::zero(), kServerSilenceSpread);
+}
+
+void Protocol::Ping(MonoTime now) { SendFrame("GET", "/ping", "{}", now); }
+
+int64_t Protocol::SendFrame(std::string_view method, std::string_view path, std::string_view data,
+                            MonoTime now) {
+  const int64_t number = next_request_++;
+  client_silent_at_ = now + kClientSilence;
+  Emit(SendText{wire::EncodeRequest(number, method, path, data)});
+  return number;
+}
+
+void Protocol::Tick(MonoTime now) {
+  if (retry_token_at_ <= now) {
+    retry_token_at_ = kNever;
+    WantToken(retry_cause_);
+  }
+  ExpireCalls(now);
+  if (!socket_open_) return;
+  if (server_dead_at_ <= now) {
+    Emit(AbortSocket{});
+    DropSocket(Unavailable("TalkJS stopped answering (no reply to a ping within 5 s); reconnecting"),
+               now);
+    return;
+  }
+  if (server_silent_at_ <= now) {
+    server_silent_at_ = kNever;
+    server_dead_at_ = now + kServerTimeout;
+    Ping(now);
+  }
+  if (client_silent_at_ <= now) Ping(now);
+  if (stable_at_ <= now) {
+    stable_at_ = kNever;
+    backoff_.Reset();
+  }
+  if (retry_login_at_ <= now) {
+    retry_login_at_ = kNever;
+    if (token_.has_value()) SendLogin(now);
+  }
+  if (refresh_at_ <= now) {
+    refresh_at_ = kNever;
+    WantToken(TokenCause::kRenewal);
+  }
+  if (next_drain_at_ <= now) Drain(now);
+}
+
+// --- login ---
+
+void Protocol::SendLogin(MonoTime now) {
+  token_fresh_ = false;
+  retry_login_at_ = kNever;
+  if (login_ == Login::kReady) login_ = Login::kRenewing;
+  json::object data;
+  data["token"] = json::string_view(token_->Expose().data(), token_->Expose().size());
+  last_renewal_ = now;
+  login_request_ = SendFrame("POST", "/session/renew", json::serialize(data), now);
+}
+
+void Protocol::OnLoginAnswer(int status, const Reply& reply, MonoTime now) {
+  if (status == 200) {
+    OnLoginAccepted(reply, now);
+    return;
+  }
+  const absl::Status why = ParseDone(reply, "logging in");
+  if (status == 401) {
+    ++refusals_;
+    token_.reset();
+    if (login_ == Login::kRenewing) LoginVoid(now);
+    if (refusals_ == 1) {
+      WantToken(TokenCause::kRefused);
+    } else {
+      // The source hands out tokens that TalkJS refuses: no loop as fast as they come.
+      retry_cause_ = TokenCause::kRefused;
+      retry_token_at_ = now + SourceRetryDelay(refusals_, random_);
+    }
+    return;
+  }
+  if (status == 400 || status == 402) {
+    Fail(MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_AUTHENTICATION_REFUSED,
+                   "TalkJS refused the login: " + std::string(MessageOf(why)) +
+                       "; replace the session's credentials"),
+         now);
+    return;
+  }
+  ScheduleLoginRetry(why, now);
+}
+
+void Protocol::ScheduleLoginRetry(const absl::Status& why, MonoTime now) {
+  if (login_ == Login::kRenewing) {
+    login_ = Login::kReady;  // the present login holds until TalkJS says otherwise
+    refresh_at_ = now + random_.Between(seconds(5), seconds(10));
+    return;
+  }
+  // The socket is of no use and the server in trouble: as a lost connection, with its growing delays.
+  Emit(CloseSocket{});
+  DropSocket(why, now);
+}
+
+void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
+  refusals_ = 0;
+  std::optional<int64_t> lifetime;
+  if (reply.data != nullptr && reply.data->is_object()) {
+    const json::value* value = reply.data->as_object().if_contains("expiresInSeconds");
+    if (value != nullptr && value->is_number()) {
+      lifetime = static_cast<int64_t>(std::clamp(value->to_number<double>(), 0.0, 1e12));
+    } else if (value == nullptr || !value->is_null()) {
+      Emit(ProtocolError{"login answered without expiresInSeconds; taken as never"});
+    }
+  }
+  refresh_at_ = kNever;
+  if (lifetime.has_value()) {
+    if (*lifetime < kShortLifetimeSeconds) Emit(ShortLivedToken{*lifetime});
+    refresh_at_ = now + std::max<Duration>(RefreshDelay(*lifetime), kMinRenewalGap);
+  }
+  const bool renewal = login_ == Login::kRenewing;
+  login_ = Login::kReady;
+  // A newer token that arrived meanwhile is used at once.
+  if (token_fresh_) SendLogin(now);
+  if (renewal) return;
+
+  stable_at_ = now + kStableAfter;
+  const bool state_kept = std::exchange(restart_announced_, false);
+  Enter(Phase::kReady);
+  draining_ = true;
+  burst_left_ = kDrainBurst;
+  RestoreSubscriptions(now);
+  Emit(LoggedIn{state_kept});
+}
+
+void Protocol::SendQueued(MonoTime now) {
+  if (draining_) Drain(now);
+}
+
+// session.expired, or a 401 for an ordinary call: what was known of this login is void, the socket stays (3.6).
+void Protocol::LoginVoid(MonoTime now) {
+  (void)now;
+  if (login_ != Login::kReady && login_ != Login::kRenewing) return;
+  login_ = Login::kLoggingIn;
+  login_request_ = -1;
+  refresh_at_ = stable_at_ = next_drain_at_ = kNever;
+  draining_ = false;
+  token_.reset();
+  restart_announced_ = false;
+  // Subscription requests without an answer are void too: all are sent again after the login.
+  for (auto it = in_flight_.begin(); it != in_flight_.end();) {
+    if (!it->second.subscription) {
+      ++it;
+      continue;
+    }
+    if (it->second.done) {
+      Emit(Completed{std::move(it->second.done), Unavailable("the login expired")});
+    }
+    it = in_flight_.erase(it);
+  }
+  Enter(Phase::kConnecting, MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_TOKEN_EXPIRED,
+                                      "TalkJS ended the login; logging in again"));
+}
+
+void Protocol::RestoreSubscriptions(MonoTime now) {
+  auto subscribe = [&](std::string path, std::string data) {
+    Pending pending;
+    pending.request = {"SUBSCRIBE", std::move(path), std::move(data)};
+    pending.subscription = true;
+    Send(std::move(pending), now);
+  };
+  // What Subscribe queued while away is among the wanted ones: its request is sent here, its answer counted once.
+  std::map<std::string, CallDone> waiting;
+  queue_.remove_if([&](Pending& pending) {
+    if (!pending.subscription) return false;
+    if (pending.done) waiting[pending.request.path] = std::move(pending.done);
+    return true;
+  });
+  for (const std::string& path : wanted_) {
+    const auto it = waiting.find(path);
+    if (it == waiting.end()) {
+      subscribe(path, "{}");
+    } else {
+      Pending pending;
+      pending.request = {"SUBSCRIBE", path, "{}"};
+      pending.subscription = true;
+      pending.done = std::move(it->second);
+      Send(std::move(pending), now);
+    }
+  }
+  std::vector<std::string> ids;
+  for (const std::string& id : wanted_users_) {
+    ids.push_back(id);
+    if (ids.size() == kUsersPerSubscribe) {
+      subscribe("/users", UsersData(ids));
+      ids.clear();
+    }
+  }
+  if (!ids.empty()) subscribe("/users", UsersData(ids));
+}
+
+// --- frames ---
+
+void Protocol::OnText(std::string_view text, MonoTime now) {
+  if (!socket_open_) return;
+  unsigned char arena[8192];
+  json::monotonic_resource memory(arena, sizeof(arena));
+  auto frame = wire::DecodeServerFrame(text, json::storage_ptr(&memory));
+  if (!frame.ok()) {
+    // Does not count as a sign of life (2.3).
+    Emit(ProtocolError{std::string(MessageOf(frame.status()))});
+    return;
+  }
+  ServerSpoke(now);
+  if (auto* response = std::get_if<wire::ResponseFrame>(&*frame)) {
+    const auto it = in_flight_.find(response->number);
+    const bool is_login = response->number == login_request_;
+    if (!is_login && it == in_flight_.end()) return;  // pings, calls given up, and numbers that were never ours
+    Reply reply{response->status, std::make_shared<json::value>(response->data, json::storage_ptr())};
+    if (is_login) {
+      login_request_ = -1;
+      OnLoginAnswer(response->status, reply, now);
+      return;
+    }
+    Pending pending = std::move(it->second);
+    in_flight_.erase(it);
+    OnAnswer(std::move(pending), std::move(reply), now);
+    return;
+  }
+  auto& publish = std::get<wire::PublishFrame>(*frame);
+  FrameReceived received;
+  received.publish_number = publish.number;
+  received.socket_generation = generation_;
+  const bool repeated = publish.number <= last_publish_;
+  last_publish_ = std::max(last_publish_, publish.number);
+  bool expired = false;
+  for (const json::object& object : publish.events) {
+    auto event = wire::DecodeEvent(object);
+    if (!event.ok()) {
+      Emit(ProtocolError{std::string(MessageOf(event.status()))});
+    } else if (std::holds_alternative<wire::SessionExpired>(*event)) {
+      expired = true;
+    } else if (std::holds_alternative<wire::UpstreamRestarting>(*event)) {
+      restart_announced_ = true;
+    } else if (!repeated) {
+      received.events.push_back(*std::move(event));
+    }
+  }
+  Emit(std::move(received));
+  if (expired && (login_ == Login::kReady || login_ == Login::kRenewing)) {
+    LoginVoid(now);
+    WantToken(TokenCause::kExpired);
+  }
+}
+
+void Protocol::Acknowledge(int64_t publish_number, int64_t socket_generation) {
+  if (socket_generation != generation_ || !socket_open_) return;
+  Emit(SendText{wire::EncodeAck(publish_number)});
+}
+
+// --- calls ---
+
+void Protocol::Call(Request request, MonoTime deadline, CallDone done, MonoTime now) {
+  Pending pending;
+  pending.request = std::move(request);
+  pending.deadline = deadline;
+  pending.done = std::move(done);
+  Enqueue(std::move(pending), now);
+}
+
+void Protocol::CallFirst(Request request, CallDone done, MonoTime now) {
+  Pending pending;
+  pending.request = std::move(request);
+  pending.done = std::move(done);
+  if (phase_ != Phase::kReady) {
+    Enqueue(std::move(pending), now);
+    return;
+  }
+  Send(std::move(pending), now);
+}
+
+void Protocol::Subscribe(std::string path, CallDone done, MonoTime now) {
+  wanted_.insert(path);
+  Pending pending;
+  pending.request = {"SUBSCRIBE", std::move(path), "{}"};
+  pending.done = std::move(done);
+  pending.subscription = true;
+  Enqueue(std::move(pending), now);
+}
+
+void Protocol::Unsubscribe(const std::string& path, MonoTime now) {
+  if (wanted_.erase(path) == 0 || login_ != Login::kReady) return;
+  SendFrame("UNSUBSCRIBE", path, "{}", now);
+}
+
+void Protocol::SubscribeUsers(const std::vector<std::string>& ids, MonoTime now) {
+  wanted_users_.insert(ids.begin(), ids.end());
+  if (login_ != Login::kReady) return;  // sent with the login
+  Pending pending;
+  pending.request = {"SUBSCRIBE", "/users", UsersData(ids)};
+  pending.subscription = true;
+  Enqueue(std::move(pending), now);
+}
+
+void Protocol::UnsubscribeUser(const std::string& id, MonoTime now) {
+  if (wanted_users_.erase(id) == 0 || login_ != Login::kReady) return;
+  SendFrame("UNSUBSCRIBE", wire::JoinPath({"users", id}), "{}", now);
+}
+
+void Protocol::Enqueue(Pending pending, MonoTime now) {
+  if (phase_ == Phase::kStopped || phase_ == Phase::kFailed) {
+    if (pending.done) Emit(Completed{std::move(pending.done), Unavailable("the session is not running")});
+    return;
+  }
+  const bool can_send = (login_ == Login::kReady || login_ == Login::kRenewing) && socket_open_;
+  // A subscription does not wait behind calls (3.9).
+  if (can_send && (pending.subscription || (!draining_ && queue_.empty()))) {
+    Send(std::move(pending), now);
+    return;
+  }
+  queue_.push_back(std::move(pending));
+}
+
+void Protocol::Send(Pending pending, MonoTime now) {
+  const int64_t number =
+      SendFrame(pending.request.method, pending.request.path, pending.request.data, now);
+  in_flight_.emplace(number, std::move(pending));
+}
+
+void Protocol::Drain(MonoTime now) {
+  next_drain_at_ = kNever;
+  if (login_ != Login::kReady && login_ != Login::kRenewing) return;
+  while (!queue_.empty()) {
+    Pending& front = queue_.front();
+    if (front.not_before > now) {
+      next_drain_at_ = front.not_before;
+      return;
+    }
+    if (draining_ && burst_left_ == 0) {
+      burst_left_ = 1;
+      next_drain_at_ = now + kDrainGap;
+      return;
+    }
+    if (draining_) --burst_left_;
+    Pending pending = std::move(front);
+    queue_.pop_front();
+    Send(std::move(pending), now);
+  }
+  draining_ = false;
+}
+
+void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
+  const int status = reply.status;
+  if (status == 401) {
+    if (!pending.subscription) queue_.push_front(std::move(pending));
+    if (login_ == Login::kReady || login_ == Login::kRenewing) {
+      LoginVoid(now);
+      WantToken(TokenCause::kRefused);
+    }
+    return;
+  }
+  if (status == 429 || (status == 500 && ++pending.server_errors < kMaxServerErrors)) {
+    pending.not_before = now + throttle_.Next(now, random_);
+    queue_.push_front(std::move(pending));
+    next_drain_at_ = queue_.front().not_before;
+    return;
+  }
+  if (status == 200 || (status >= 400 && status < 410)) throttle_.Reset();
+  if (pending.done) Emit(Completed{std::move(pending.done), std::move(reply)});
+  if (!queue_.empty() && !draining_ && next_drain_at_ == kNever) Drain(now);
+}
+
+void Protocol::ExpireCalls(MonoTime now) {
+  const absl::Status late =
+      MakeError(absl::StatusCode::kDeadlineExceeded, v1::ERROR_REASON_UPSTREAM_TIMEOUT,
+                "TalkJS did not answer in time; it may have done what was asked: look before repeating");
+  const absl::Status away = MakeError(
+      absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+      "the session is not connected to TalkJS; see its state, and try again");
+  queue_.remove_if([&](Pending& pending) {
+    if (pending.deadline > now) return false;
+    if (pending.done) Emit(Completed{std::move(pending.done), socket_open_ ? late : away});
+    return true;
+  });
+  for (auto it = in_flight_.begin(); it != in_flight_.end();) {
+    if (it->second.deadline > now) {
+      ++it;
+      continue;
+    }
+    if (it->second.done) Emit(Completed{std::move(it->second.done), late});
+    it = in_flight_.erase(it);
+  }
+}
+
+}  // namespace talkjsd::upstream

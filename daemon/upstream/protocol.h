@@ -1,0 +1,235 @@
+// The client's side of TalkJS's realtime protocol as a state machine: login, renewal, heartbeat, calls, subscriptions,
+// reconnects (realtime.md 3 to 5). No sockets, no clocks: inputs carry the time, outputs are actions for a driver.
+//
+//   protocol.Start(now);
+//   for (Action& action : protocol.TakeActions()) ...   // OpenSocket, SendText, ...
+//   wake up at protocol.NextDeadline() and call Tick.
+//
+// Where it differs from the SDK, design.md section 5 says so: it never closes an idle socket, retries a refused login with
+// back-off, uses short-lived tokens instead of dropping them, and grows its reconnect delays.
+#ifndef TALKJSD_UPSTREAM_PROTOCOL_H_
+#define TALKJSD_UPSTREAM_PROTOCOL_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/backoff.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/random.h"
+#include "daemon/base/secret.h"
+#include "daemon/upstream/call.h"
+#include "daemon/wire/event.h"
+
+namespace talkjsd::upstream {
+
+// Why a token is wanted.
+enum class TokenCause {
+  kFirst,
+  kRenewal,  // the present one still works
+  kExpired,  // TalkJS ended the login
+  kRefused,  // TalkJS refused the present one (401)
+};
+
+// What came of asking for a token.
+struct TokenResult {
+  enum class Kind {
+    kToken,
+    kRetry,  // the source is in trouble: asked again with back-off
+    kWait,   // none can be had until somebody supplies one
+    kFatal,  // none will ever be had with these credentials
+  };
+  Kind kind = Kind::kRetry;
+  Secret token;
+  std::optional<int64_t> expires_at;  // seconds since the epoch, if known
+  absl::Status why;                   // for the other kinds, with a reason
+};
+
+enum class Phase {
+  kStopped,
+  kWaitingForToken,
+  kConnecting,  // waiting for token source, socket or login
+  kReady,       // logged in
+  kWaiting,     // between two attempts
+  kFailed,
+};
+
+using CallDone = std::function<void(absl::StatusOr<Reply>)>;
+
+// --- actions ---
+
+struct OpenSocket {
+  Duration delay{};  // from now; the driver may add to it, for the daemon-wide pace
+};
+struct CloseSocket {};  // with a closing handshake; nothing of this socket is given to the machine any more
+struct AbortSocket {};
+struct SendText {
+  std::string text;
+};
+struct NeedToken {
+  TokenCause cause;
+  int refusals;  // logins in a row that TalkJS answered with 401
+};
+struct PhaseChanged {
+  Phase phase;
+  absl::Status why;
+};
+struct LoggedIn {
+  // The interruption was announced and lost nothing, or there was none: no need to read again what was known.
+  bool state_kept = false;
+};
+struct ShortLivedToken {
+  int64_t seconds;
+};
+// A PUBLISH frame's events, in order. Acknowledge it when they have been handed over.
+struct FrameReceived {
+  std::vector<wire::Event> events;
+  int64_t publish_number;
+  int64_t socket_generation;
+};
+struct Completed {
+  CallDone done;
+  absl::StatusOr<Reply> result;
+};
+// The peer did something this protocol does not know; it was ignored.
+struct ProtocolError {
+  std::string what;
+};
+
+using Action = std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged,
+                            LoggedIn, ShortLivedToken, FrameReceived, Completed, ProtocolError>;
+
+// Single-threaded.
+class Protocol {
+ public:
+  // Outlives the machine.
+  explicit Protocol(Random& random);
+
+  // --- inputs; each may add actions ---
+  void Start(MonoTime now);
+  // Ends everything; pending calls complete with `why`. Start may follow.
+  void Stop(const absl::Status& why, MonoTime now);
+  void OnSocketOpen(MonoTime now);
+  void OnSocketClosed(const absl::Status& why, MonoTime now);
+  void OnText(std::string_view text, MonoTime now);
+  void OnToken(TokenResult result, MonoTime now);
+  // A token or other credentials were supplied from outside: used at once, also from kWaitingForToken and kFailed.
+  void OnCredentialsReplaced(MonoTime now);
+  void Fail(const absl::Status& why, MonoTime now);
+  void Tick(MonoTime now);
+
+  // `done` comes with the final answer (realtime.md 3.5) or with UNAVAILABLE at `deadline` (kNever: waits for ever).
+  void Call(Request request, MonoTime deadline, CallDone done, MonoTime now);
+  // Ahead of what is queued: for what must precede everything else after LoggedIn.
+  void CallFirst(Request request, CallDone done, MonoTime now);
+  // After LoggedIn has been acted upon: sends what had queued up, at the protocol's pace (3.9).
+  void SendQueued(MonoTime now);
+  // Wanted until Unsubscribe, across reconnects. `done` (may be null): with the first answer, or at the loss of the socket.
+  void Subscribe(std::string path, CallDone done, MonoTime now);
+  void Unsubscribe(const std::string& path, MonoTime now);
+  void SubscribeUsers(const std::vector<std::string>& ids, MonoTime now);
+  void UnsubscribeUser(const std::string& id, MonoTime now);
+  // The events of a PUBLISH frame of the present socket have been handed over.
+  void Acknowledge(int64_t publish_number, int64_t socket_generation);
+
+  // --- outputs ---
+  std::vector<Action> TakeActions();
+  MonoTime NextDeadline() const;
+  Phase phase() const { return phase_; }
+  int64_t socket_generation() const { return generation_; }
+  int failed_attempts() const { return backoff_.attempts(); }
+  size_t pending_calls() const { return queue_.size() + in_flight_.size(); }
+
+ private:
+  enum class Login { kNone, kLoggingIn, kReady, kRenewing };
+  struct Pending {
+    Request request;
+    MonoTime deadline = kNever;
+    MonoTime not_before{};
+    CallDone done;
+    int server_errors = 0;
+    bool subscription = false;
+  };
+
+  void Enter(Phase phase, absl::Status why = absl::OkStatus());
+  template <typename T>
+  void Emit(T action) {
+    actions_.emplace_back(std::move(action));
+  }
+  void WantToken(TokenCause cause);
+  void OpenSoon(Duration delay);
+  void SendLogin(MonoTime now);
+  void OnLoginAnswer(int status, const Reply& reply, MonoTime now);
+  void OnLoginAccepted(const Reply& reply, MonoTime now);
+  void LoginVoid(MonoTime now);
+  void OnAnswer(Pending pending, Reply reply, MonoTime now);
+  void ScheduleLoginRetry(const absl::Status& why, MonoTime now);
+  void Enqueue(Pending pending, MonoTime now);
+  void Drain(MonoTime now);
+  void Send(Pending pending, MonoTime now);
+  int64_t SendFrame(std::string_view method, std::string_view path, std::string_view data,
+                    MonoTime now);
+  void RestoreSubscriptions(MonoTime now);
+  void ServerSpoke(MonoTime now);
+  void Ping(MonoTime now);
+  void DropSocket(const absl::Status& why, MonoTime now);
+  void ForgetSocket();
+  void ExpireCalls(MonoTime now);
+  void FailCalls(const absl::Status& why);
+
+  Random& random_;
+  Phase phase_ = Phase::kStopped;
+  std::vector<Action> actions_;
+
+  // Socket.
+  bool socket_wanted_ = false;  // OpenSocket was emitted
+  bool socket_open_ = false;
+  int64_t generation_ = 0;
+  int64_t next_request_ = 0;
+  int64_t last_publish_ = 0;
+  MonoTime server_silent_at_ = kNever;  // send a ping
+  MonoTime server_dead_at_ = kNever;    // give the socket up
+  MonoTime client_silent_at_ = kNever;
+  bool restart_announced_ = false;
+  ReconnectBackoff backoff_;
+  MonoTime stable_at_ = kNever;  // logged in so long that the back-off starts anew
+
+  // Login.
+  Login login_ = Login::kNone;
+  int64_t login_request_ = -1;
+  std::optional<Secret> token_;
+  bool token_asked_ = false;
+  bool token_fresh_ = false;  // not yet sent
+  int refusals_ = 0;          // 401 answers to login in a row
+  int token_failures_ = 0;
+  MonoTime retry_token_at_ = kNever;
+  TokenCause retry_cause_ = TokenCause::kFirst;
+  MonoTime retry_login_at_ = kNever;
+  MonoTime refresh_at_ = kNever;
+  MonoTime last_renewal_{};
+
+  // Calls.
+  std::list<Pending> queue_;
+  std::map<int64_t, Pending> in_flight_;
+  CallThrottle throttle_;
+  bool draining_ = false;  // the queue built up before this login is being sent
+  int burst_left_ = 0;
+  MonoTime next_drain_at_ = kNever;
+
+  // Subscriptions wanted.
+  std::set<std::string> wanted_;
+  std::set<std::string> wanted_users_;
+};
+
+}  // namespace talkjsd::upstream
+
+#endif  // TALKJSD_UPSTREAM_PROTOCOL_H_
