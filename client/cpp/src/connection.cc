@@ -24,18 +24,17 @@ constexpr int kMaxResponseBytes = 64 << 20;
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
-  // With BDP probing a client that stopped reading still takes in megabytes (docs/architecture.md).
+  // With BDP probing a client that stopped reading still takes in megabytes.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // One event is never split, and the daemon bounds it.
   arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
-  if (UnixSocketPath(address).empty()) {
-    // The kernel tells when a Unix socket's peer is gone. Over TCP a ping has to find out; servers
-    // close connections that ping more often than every 5 minutes unless told otherwise.
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 330'000);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  }
+  // While a call is open: notices a daemon, or a way to it, that is there but dead. The daemon
+  // allows pings every 10 s; by default a client stops after two without data.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 

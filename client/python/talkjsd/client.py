@@ -10,6 +10,17 @@ from talkjsd import pb
 from talkjsd.errors import Error
 from talkjsd.streams import MessageStream, UnreadsStream
 
+# As in the C++ client (client/cpp/src/connection.cc), which says why.
+_CHANNEL_OPTIONS = (
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.keepalive_time_ms", 30000),
+    ("grpc.keepalive_timeout_ms", 20000),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+
 
 class _Service:
     """The unary methods of a service: one request in, the response out, Error raised."""
@@ -54,7 +65,7 @@ class Client:
         self.timeout = timeout
         self._connect_timeout = connect_timeout
         self._connected = False
-        self.channel = grpc.insecure_channel(self.address, options=_channel_options(self.address))
+        self.channel = grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
         self._events = event_service_pb2_grpc.EventServiceStub(self.channel)
         self.sessions = _Service(self, session_service_pb2_grpc.SessionServiceStub(self.channel))
         self.users = _Service(self, user_service_pb2_grpc.UserServiceStub(self.channel))
@@ -130,17 +141,3 @@ class Client:
         return self.message_service.SendMessage(pb.SendMessageRequest(
             session_id=session_id, conversation_id=conversation_id, text=text,
             request_id=request_id, ensure_participant=ensure_participant)).message_id
-
-
-def _channel_options(address):
-    options = [
-        # With BDP probing a client that stopped reading still takes in megabytes.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1000),
-        ("grpc.max_receive_message_length", 64 << 20),
-    ]
-    if not address.startswith("unix:"):
-        # As in the C++ client: only over TCP does a ping have to find out that the peer is gone.
-        options += [("grpc.keepalive_time_ms", 330000), ("grpc.keepalive_timeout_ms", 20000)]
-    return options
