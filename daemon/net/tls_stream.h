@@ -159,10 +159,11 @@ void beast_close_socket(TlsStream& stream);
 
 template <typename Handler>
 void async_teardown(boost::beast::role_type, TlsStream& stream, Handler&& handler) {
-  stream.AsyncTeardown(
-      asio::bind_executor(asio::get_associated_executor(handler, stream.get_executor()),
-                          [handler = std::forward<Handler>(handler)](
-                              error_code error, size_t) mutable { std::move(handler)(error); }));
+  const auto executor = asio::get_associated_executor(handler, stream.get_executor());
+  stream.AsyncTeardown(asio::bind_executor(
+      executor, [handler = std::forward<Handler>(handler)](error_code error, size_t) mutable {
+        std::move(handler)(error);
+      }));
 }
 
 }  // namespace talkjsd::net
