@@ -116,7 +116,6 @@ void AddSessionCommands(CLI::App& app, CommandLine& line) {
   CLI::App* watch =
       session->add_subcommand("watch", "Print sessions now and whenever they change, until Ctrl-C");
   watch->add_option("--session,session", line.watch.sessions, "Only this session; may be repeated")
-      ->allow_extra_args(false)
       ->type_name("SESSION");
   watch->add_option("--app-id", line.watch.app_id, "Only of this app")->type_name("APP");
   watch->callback([&line] { line.run = [&] { return SessionWatch(line.global, line.watch); }; });

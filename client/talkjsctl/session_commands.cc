@@ -224,12 +224,13 @@ int SessionWatch(const GlobalOptions& global, const SessionWatchOptions& options
   };
   const auto watch = client.WatchSessions(request, watch_options);
   const OnInterrupt interrupt([&watch] { watch->Cancel(); });
-  if (!global.json) {
-    std::cout << Row({"SINCE", "STATE", "SESSION", "APP/USER", "REASON"}, kWatchWidths)
-              << std::endl;
-  }
   v1::Session session;
+  bool with_heading = !global.json;
   while (std::cout.good() && watch->Next(&session)) {
+    if (with_heading) {
+      std::cout << Row({"SINCE", "STATE", "SESSION", "APP/USER", "REASON"}, kWatchWidths) << "\n";
+      with_heading = false;
+    }
     if (global.json) {
       std::cout << ToJsonLine(session) << std::flush;
     } else {

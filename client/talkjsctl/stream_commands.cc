@@ -45,15 +45,15 @@ std::string GapText(const v1::Gap& gap) {
 // Prints events as they come; columns cannot know what is coming.
 class EventPrinter {
  public:
-  EventPrinter(bool json, bool with_session) : json_(json), with_session_(with_session) {
-    if (!json_) Print({"TIME", "KIND", "CONVERSATION", "SENDER", "TEXT"}, "SESSION");
-  }
+  EventPrinter(bool json, bool with_session) : json_(json), with_session_(with_session) {}
 
   void Print(const v1::MessageEvent& event) {
     if (json_) {
       std::cout << ToJsonLine(event) << std::flush;
       return;
     }
+    if (with_heading_) Print({"TIME", "KIND", "CONVERSATION", "SENDER", "TEXT"}, "SESSION");
+    with_heading_ = false;
     const std::string time = FormatTime(event.has_event_time(), event.event_time());
     const std::string& session = event.session_id();
     switch (event.payload_case()) {
@@ -105,6 +105,7 @@ class EventPrinter {
 
   const bool json_;
   const bool with_session_;
+  bool with_heading_ = true;  // not printed yet
 };
 
 // The request that the options describe, without sessions; a complaint if they contradict.
