@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -20,7 +21,9 @@ namespace {
 namespace v1 = talkjs::sidecar::v1;
 
 constexpr auto kConnectTimeout = std::chrono::seconds(10);
-constexpr long kMaxConnectionsPerHost = 16;
+// More wait in our own queue: curl's (CURLMOPT_MAX_HOST_CONNECTIONS) was seen to forget one for ten
+// seconds.
+constexpr size_t kMaxRunning = 256;
 
 long Millis(Duration duration) {
   return std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -164,9 +167,8 @@ struct HttpClient::Impl {
   explicit Impl(std::string ca) : ca_file(std::move(ca)) {}
 
   void Run();
-  void StartNew();
-  void FinishDone();
-  void Finish(std::unique_ptr<Transfer> transfer, absl::StatusOr<HttpResponse> result);
+  bool StartNew();    // false: stop
+  bool FinishDone();  // whether anything was done
 
   const std::string ca_file;
   CURLM* multi = nullptr;
@@ -174,15 +176,14 @@ struct HttpClient::Impl {
   std::map<Transfer*, std::unique_ptr<Transfer>> running;  // the HTTP thread's
 
   std::mutex mutex;
-  std::vector<std::unique_ptr<Transfer>> added;  // guarded by mutex
-  bool stopping = false;                         // guarded by mutex
+  std::deque<std::unique_ptr<Transfer>> added;  // guarded by mutex until the thread ends
+  bool stopping = false;                        // guarded by mutex
 };
 
 HttpClient::HttpClient(std::string ca_file) : impl_(std::make_unique<Impl>(std::move(ca_file))) {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   static_cast<void>(global);
   impl_->multi = curl_multi_init();
-  curl_multi_setopt(impl_->multi, CURLMOPT_MAX_HOST_CONNECTIONS, kMaxConnectionsPerHost);
   impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });
 }
 
@@ -213,47 +214,49 @@ void HttpClient::Impl::Run() {
   sigemptyset(&broken_pipe);
   sigaddset(&broken_pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
-  for (;;) {
-    StartNew();
-    {
-      const std::lock_guard lock(mutex);
-      if (stopping && added.empty()) break;
-    }
+  while (StartNew()) {
     int active = 0;
     curl_multi_perform(multi, &active);
-    FinishDone();
-    curl_multi_poll(multi, nullptr, 0, 60'000, nullptr);
+    if (!FinishDone()) curl_multi_poll(multi, nullptr, 0, 60'000, nullptr);
   }
-  while (!running.empty()) {
-    std::unique_ptr<Transfer> transfer = std::move(running.begin()->second);
-    running.erase(running.begin());
+  const absl::Status cancelled = absl::CancelledError("the daemon is shutting down");
+  for (auto& [key, transfer] : running) {
     curl_multi_remove_handle(multi, transfer->easy.get());
-    Finish(std::move(transfer), absl::CancelledError("the daemon is shutting down"));
+    transfer->done(cancelled);
   }
+  running.clear();
+  for (const std::unique_ptr<Transfer>& transfer : added) transfer->done(cancelled);
 }
 
-void HttpClient::Impl::StartNew() {
-  std::vector<std::unique_ptr<Transfer>> fresh;
-  {
-    const std::lock_guard lock(mutex);
-    fresh.swap(added);
-  }
-  for (std::unique_ptr<Transfer>& transfer : fresh) {
+bool HttpClient::Impl::StartNew() {
+  while (running.size() < kMaxRunning) {
+    std::unique_ptr<Transfer> transfer;
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return false;
+      if (added.empty()) break;
+      transfer = std::move(added.front());
+      added.pop_front();
+    }
     const absl::Status status = Prepare(*transfer, ca_file);
     if (!status.ok()) {
-      Finish(std::move(transfer), status);
+      transfer->done(status);
       continue;
     }
     curl_multi_add_handle(multi, transfer->easy.get());
     Transfer* key = transfer.get();
     running.emplace(key, std::move(transfer));
   }
+  const std::lock_guard lock(mutex);
+  return !stopping;
 }
 
-void HttpClient::Impl::FinishDone() {
+bool HttpClient::Impl::FinishDone() {
+  bool any = false;
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
+    any = true;
     const CURLcode code = message->data.result;
     Transfer* key = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &key);
@@ -261,8 +264,7 @@ void HttpClient::Impl::FinishDone() {
     CURL* easy = transfer->easy.get();
     curl_multi_remove_handle(multi, easy);
     if (code != CURLE_OK) {
-      const absl::Status error = ErrorOf(*transfer, code);
-      Finish(std::move(transfer), error);
+      transfer->done(ErrorOf(*transfer, code));
       continue;
     }
     long status = 0;
@@ -272,13 +274,9 @@ void HttpClient::Impl::FinishDone() {
     HttpResponse response = std::move(transfer->response);
     response.status = static_cast<int>(status);
     if (content_type != nullptr) response.content_type = content_type;
-    Finish(std::move(transfer), std::move(response));
+    transfer->done(std::move(response));
   }
-}
-
-void HttpClient::Impl::Finish(std::unique_ptr<Transfer> transfer,
-                              absl::StatusOr<HttpResponse> result) {
-  transfer->done(std::move(result));
+  return any;
 }
 
 }  // namespace talkjsd::net

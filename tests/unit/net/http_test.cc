@@ -165,7 +165,7 @@ TEST_F(HttpTest, ManyAtOnceAreAllAnswered) {
   EchoServer server(loop);
   Monitor monitor;
   int answered = 0;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 300; ++i) {
     HttpRequest request;
     request.url = UrlOf(server.port(), "/" + std::to_string(i));
     client.Fetch(request, [&, i](absl::StatusOr<HttpResponse> response) {
@@ -174,7 +174,7 @@ TEST_F(HttpTest, ManyAtOnceAreAllAnswered) {
       monitor.Update([&] { ++answered; });
     });
   }
-  EXPECT_TRUE(monitor.Wait([&] { return answered == 100; }));
+  EXPECT_TRUE(monitor.Wait([&] { return answered == 300; }));
 }
 
 // The server against raw bytes.

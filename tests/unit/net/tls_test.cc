@@ -145,9 +145,9 @@ TEST_F(TlsTest, SilentPeerEndsAtTheConnectTimeout) {
 
 TEST_F(TlsTest, DestructionInEveryPhaseIsSafe) {
   StartRelay("IP:127.0.0.1");
-  for (int turns = 0; turns < 30; ++turns) {
+  for (int turns = 0; turns < 12; ++turns) {
     Connect("127.0.0.1", *trust);
-    for (int i = 0; i < turns * 10; ++i) On([] {});
+    for (int i = 0; i < turns * 20; ++i) On([] {});
     On([&] { client.reset(); });
   }
 }

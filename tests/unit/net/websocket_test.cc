@@ -407,15 +407,16 @@ TEST_F(WebSocketTest, DelayedMessagesKeepTheirGap) {
 
 TEST_F(WebSocketTest, ServerRefusesBinaryMessages) {
   EchoServer server(loop);
-  RawClient raw(server.port());
-  raw.Send(
+  auto raw = std::make_unique<RawClient>(server.port());
+  raw->Send(
       "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
-  ASSERT_NE(raw.ReadUntil("\r\n\r\n").find(" 101 "), std::string::npos);
-  raw.Send(ClientFrame(2, "abc"));
-  const std::string rest = raw.ReadUntil("\x03\xeb");
+  ASSERT_NE(raw->ReadUntil("\r\n\r\n").find(" 101 "), std::string::npos);
+  raw->Send(ClientFrame(2, "abc"));
+  const std::string rest = raw->ReadUntil("\x03\xeb");
   EXPECT_NE(rest.find("\x88\x02\x03\xeb"), std::string::npos);  // close, 1003
-  raw.Send(ClientFrame(8, "\x03\xeb"));
+  raw->Send(ClientFrame(8, "\x03\xeb"));
+  raw.reset();
   EXPECT_TRUE(server.monitor.Wait([&] { return server.closed == 1; }));
 }
 
