@@ -1,0 +1,55 @@
+// The calls in progress that somebody must be able to end: what a drain goes through, and what
+// limits count.
+#ifndef TALKJSD_API_CALL_SET_H_
+#define TALKJSD_API_CALL_SET_H_
+
+#include <absl/status/status.h>
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mutex.h"
+
+namespace talkjsd::api {
+
+class LiveCall {
+ public:
+  virtual ~LiveCall() = default;
+  // Ends the call with this status as soon as that is possible; nothing if it has ended. From any
+  // thread.
+  virtual void End(const absl::Status& status) = 0;
+};
+
+// Thread-safe. Holds a reference to each call until it is removed.
+class CallSet {
+ public:
+  // `limit` is the name of the setting that `max` is; 0 = no limit.
+  CallSet(std::string_view limit, size_t max) : limit_(limit), max_(max) {}
+
+  // UNAVAILABLE (DRAINING) after Drain, RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) beyond the maximum.
+  absl::Status Add(std::shared_ptr<LiveCall> call);
+  // Nothing if it is not in the set.
+  void Remove(const LiveCall* call);
+
+  size_t size() const;
+  std::vector<std::shared_ptr<LiveCall>> All() const;
+
+  // Refuses new calls and ends those in progress.
+  void Drain();
+  // False if some are left at `deadline` (of the system's clock).
+  bool WaitUntilEmpty(MonoTime deadline);
+
+ private:
+  const std::string_view limit_;
+  const size_t max_;
+  mutable Mutex mutex_;
+  CondVar emptied_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unordered_map<const LiveCall*, std::shared_ptr<LiveCall>> calls_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace talkjsd::api
+
+#endif  // TALKJSD_API_CALL_SET_H_

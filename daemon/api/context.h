@@ -1,0 +1,29 @@
+// What the services of one server share.
+#ifndef TALKJSD_API_CONTEXT_H_
+#define TALKJSD_API_CONTEXT_H_
+
+#include "daemon/api/call_set.h"
+#include "daemon/api/dispatcher.h"
+#include "daemon/api/peers.h"
+#include "daemon/api/server.h"
+
+namespace talkjsd::api {
+
+// Outlives every call.
+struct Context {
+  const Server::Options options;
+  session::Registry& registry;
+  journal::Journal& journal;
+  const Clock& clock;
+  Random& random;
+  Metrics& metrics;
+  const UnixMillis start_time;
+  PeerTable peers;
+  CallSet streams;
+  CallSet calls;  // unary ones that wait for somebody
+  Dispatcher dispatcher;
+};
+
+}  // namespace talkjsd::api
+
+#endif  // TALKJSD_API_CONTEXT_H_

@@ -1,0 +1,44 @@
+// StreamMessages: a cursor into the journal.
+#ifndef TALKJSD_API_MESSAGE_STREAM_H_
+#define TALKJSD_API_MESSAGE_STREAM_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/api/stream.h"
+#include "daemon/journal/journal.h"
+#include "talkjs/sidecar/v1/event_service.pb.h"
+
+namespace talkjsd::api {
+
+// As EventService.StreamMessages promises. Threads and lifetime: see Stream.
+class MessageStream final : public Stream {
+ public:
+  static ByteStreamReactor* Open(Context& context,
+                                 const talkjs::sidecar::v1::StreamMessagesRequest& request);
+
+  MessageStream(Context& context, std::unique_ptr<journal::Reader> reader,
+                talkjs::sidecar::v1::StreamMessagesResponse first, std::string only_session);
+
+ private:
+  Step Next() override;
+  void Arm() override;
+  void Release() override;
+
+  Step NextWhenEmpty();
+  // Cuts `events` before the end of the only session.
+  void LookForEnd(std::vector<journal::EventRef>& events);
+
+  std::unique_ptr<journal::Reader> reader_;
+  // Opened, until it has been sent.
+  std::optional<talkjs::sidecar::v1::StreamMessagesResponse> first_;
+  // The session of a stream over one; empty for several.
+  const std::string only_session_;
+  bool session_ended_ = false;
+  bool caught_up_ = false;
+};
+
+}  // namespace talkjsd::api
+
+#endif  // TALKJSD_API_MESSAGE_STREAM_H_

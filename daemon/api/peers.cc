@@ -1,0 +1,25 @@
+#include "daemon/api/peers.h"
+
+#include <charconv>
+
+namespace talkjsd::api {
+
+void PeerTable::Set(int fd, net::PeerCredentials peer) {
+  MutexLock lock(mutex_);
+  by_fd_[fd] = peer;
+}
+
+std::optional<net::PeerCredentials> PeerTable::Find(std::string_view peer) const {
+  constexpr std::string_view kPrefix = "fd:";
+  if (!peer.starts_with(kPrefix)) return std::nullopt;
+  int fd = -1;
+  const char* end = peer.data() + peer.size();
+  const auto parsed = std::from_chars(peer.data() + kPrefix.size(), end, fd);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  MutexLock lock(mutex_);
+  const auto it = by_fd_.find(fd);
+  if (it == by_fd_.end()) return std::nullopt;
+  return it->second;
+}
+
+}  // namespace talkjsd::api

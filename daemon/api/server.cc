@@ -1,0 +1,191 @@
+#include "daemon/api/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "daemon/api/address.h"
+#include "daemon/api/context.h"
+#include "daemon/api/limits.h"
+#include "daemon/api/services.h"
+#include "daemon/api/stream.h"
+#include "daemon/base/log.h"
+#include "daemon/net/unix_listener.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::api {
+namespace {
+
+constexpr int kDispatcherThreads = 2;
+constexpr Duration kTickInterval = std::chrono::milliseconds(500);
+
+// Keepalive, in milliseconds (GRPC_ARG_*). It is also what ends a connection that never speaks:
+// sockets handed to gRPC have no handshake timeout.
+constexpr int kKeepaliveTime = 60'000;
+constexpr int kKeepaliveTimeout = 20'000;
+constexpr int kMinPingInterval = 10'000;
+
+// Drain: what streams get to flush their last write and status, and what gRPC gets for the rest.
+// Less than 3 s in all.
+constexpr Duration kStreamGrace = std::chrono::milliseconds(1500);
+constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
+
+// Once per process, before the first server is built.
+void InstallPlugins() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+void Configure(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTime);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeout);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingInterval);
+  // Clients may ping as often as they like: local pings cost nothing, and a strike would cut
+  // streams.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  // With probing, windows grow to 4 MiB: that much would wait in a stuck client.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  // Only reflection is synchronous: it needs one thread.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
+}
+
+// The socket's own directory, one level: whoever configures a deeper path makes it.
+void MakeParent(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  // Failure shows when the socket is bound, with path and cause.
+  static_cast<void>(::mkdir(parent.c_str(), 0755));
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(Options options, Environment environment)
+      : context_{.options = options,
+                 .registry = environment.registry,
+                 .journal = environment.journal,
+                 .clock = environment.clock,
+                 .random = environment.random,
+                 .metrics = environment.metrics,
+                 .start_time = environment.clock.WallMillis(),
+                 .peers = {},
+                 .streams = CallSet("max_streams", options.max_streams),
+                 .calls = CallSet("", 0),
+                 .dispatcher = Dispatcher(kDispatcherThreads, kTickInterval, [this] { Tick(); })} {}
+
+  absl::Status Start() {
+    const absl::StatusOr<std::string> path = ParseUnixAddress(context_.options.listen);
+    if (!path.ok()) return path.status();
+    MakeParent(*path);
+    absl::StatusOr<std::unique_ptr<net::UnixListener>> listener =
+        net::UnixListener::Open(*path, context_.options.socket_group);
+    if (!listener.ok()) return listener.status();
+    listener_ = *std::move(listener);
+    InstallPlugins();
+    for (auto make : {MakeSessionService, MakeUserService, MakeConversationService,
+                      MakeMessageService, MakeEventService, MakeDaemonService}) {
+      services_.push_back(make(context_));
+    }
+    grpc::ServerBuilder builder;
+    Configure(builder);
+    for (const auto& service : services_) builder.RegisterService(service.get());
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) {
+      return MakeError(absl::StatusCode::kInternal, talkjs::sidecar::v1::ERROR_REASON_INTERNAL,
+                       "gRPC refused to start; its lines in the log say why");
+    }
+    // "" is healthy from the start; clients may also ask for a service by name.
+    for (const char* name :
+         {"talkjs.sidecar.v1.SessionService", "talkjs.sidecar.v1.UserService",
+          "talkjs.sidecar.v1.ConversationService", "talkjs.sidecar.v1.MessageService",
+          "talkjs.sidecar.v1.EventService", "talkjs.sidecar.v1.DaemonService"}) {
+      server_->GetHealthCheckService()->SetServingStatus(name, true);
+    }
+    listener_->Start([this](int fd, net::PeerCredentials peer) {
+      context_.peers.Set(fd, peer);
+      grpc::AddInsecureChannelFromFd(server_.get(), fd);
+    });
+    return absl::OkStatus();
+  }
+
+  void Drain() {
+    if (drained_ || server_ == nullptr) return;
+    drained_ = true;
+    listener_->Stop();
+    server_->GetHealthCheckService()->Shutdown();
+    context_.calls.Drain();
+    context_.streams.Drain();
+    const MonoTime deadline = SystemClock().Now() + kStreamGrace;
+    if (!context_.streams.WaitUntilEmpty(deadline)) {
+      LogWarning("streams cut off: their clients did not read",
+                 {{"streams", context_.streams.size()}});
+    }
+    // Waits for what is left until the deadline, then cancels it, and returns when every call has
+    // ended. Connections that are open without a call hold it to the deadline.
+    server_->Shutdown(std::chrono::system_clock::now() +
+                      std::chrono::duration_cast<std::chrono::milliseconds>(kShutdownGrace));
+  }
+
+  ~Impl() {
+    Drain();
+    server_.reset();
+    context_.dispatcher.Stop();
+  }
+
+  const std::string& address() const { return context_.options.listen; }
+  void Ping(std::function<void()> alive) {
+    context_.dispatcher.Post(std::make_shared<PingWork>(std::move(alive)));
+  }
+
+ private:
+  class PingWork final : public Runnable {
+   public:
+    explicit PingWork(std::function<void()> alive) : alive_(std::move(alive)) {}
+    void Run() override { alive_(); }
+
+   private:
+    const std::function<void()> alive_;
+  };
+
+  void Tick() {
+    const MonoTime now = context_.clock.Now();
+    for (const auto& call : context_.streams.All()) static_cast<Stream&>(*call).Tick(now);
+  }
+
+  Context context_;
+  std::unique_ptr<net::UnixListener> listener_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
+  std::unique_ptr<grpc::Server> server_;
+  bool drained_ = false;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options, Environment environment) {
+  auto impl = std::make_unique<Impl>(std::move(options), environment);
+  if (const absl::Status started = impl->Start(); !started.ok()) return started;
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+const std::string& Server::address() const { return impl_->address(); }
+void Server::Drain() { impl_->Drain(); }
+void Server::Ping(std::function<void()> alive) { impl_->Ping(std::move(alive)); }
+
+}  // namespace talkjsd::api

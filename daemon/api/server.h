@@ -1,0 +1,71 @@
+// The gRPC server on its listener: what local clients talk to.
+#ifndef TALKJSD_API_SERVER_H_
+#define TALKJSD_API_SERVER_H_
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/metrics.h"
+#include "daemon/base/random.h"
+#include "daemon/journal/journal.h"
+#include "daemon/session/registry.h"
+
+namespace talkjsd::api {
+
+enum class UpstreamMode { kProduction, kHost, kEmulator };
+
+// Thread-safe after Start. Everything in Environment outlives it. Owns gRPC's threads, the accept
+// thread and the threads of the dispatcher; all calls have ended when the destructor returns.
+class Server {
+ public:
+  struct Options {
+    std::string listen;  // unix:///absolute/path
+    // Members of this group may connect, where it exists.
+    std::string socket_group = "talkjsd";
+    // Event streams and watches open at once; 0 = no limit.
+    size_t max_streams = 10'000;
+    // What GetInfo tells of the other rooms' settings.
+    UpstreamMode upstream_mode = UpstreamMode::kProduction;
+    std::string upstream_host;
+    int message_subscriptions_per_session = 30;
+    int max_sessions = 10'000;
+  };
+  struct Environment {
+    session::Registry& registry;
+    journal::Journal& journal;
+    const Clock& clock;
+    Random& random;  // thread-safe
+    Metrics& metrics;
+  };
+
+  // Listens and serves. INVALID_ARGUMENT for an address that is not supported; otherwise what the
+  // socket says.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(Options options, Environment environment);
+  ~Server();  // Drain
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // "unix:///run/talkjsd/talkjsd.sock"
+  const std::string& address() const;
+
+  // Ends the service within 3 s: nobody new is accepted, health turns NOT_SERVING, each call in
+  // progress ends with UNAVAILABLE (DRAINING) and RetryInfo; what a stuck client does not take is
+  // cut off. Idempotent; one thread.
+  void Drain();
+
+  // Calls `alive` on a thread that drives streams; for the watchdog.
+  void Ping(std::function<void()> alive);
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace talkjsd::api
+
+#endif  // TALKJSD_API_SERVER_H_

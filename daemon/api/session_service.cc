@@ -1,0 +1,195 @@
+#include <utility>
+
+#include "daemon/api/convert.h"
+#include "daemon/api/limits.h"
+#include "daemon/api/request_log.h"
+#include "daemon/api/services.h"
+#include "daemon/api/session_list.h"
+#include "daemon/api/session_watch.h"
+#include "daemon/api/unary.h"
+#include "daemon/base/log.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+#include "talkjs/sidecar/v1/session_service.grpc.pb.h"
+
+namespace talkjsd::api {
+namespace {
+
+namespace v1 = talkjs::sidecar::v1;
+using grpc::ByteBuffer;
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+using Proto = v1::SessionService;
+using BidiReactor = grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>;
+
+using Lifecycle =
+    Proto::WithRawCallbackMethod_CreateSession<Proto::WithRawCallbackMethod_GetSession<
+        Proto::WithRawCallbackMethod_ListSessions<Proto::WithRawCallbackMethod_WatchSessions<
+            Proto::WithRawCallbackMethod_DestroySession<Proto::Service>>>>>;
+using Credentials = Proto::WithRawCallbackMethod_SetMe<
+    Proto::WithRawCallbackMethod_SetToken<Proto::WithRawCallbackMethod_ProvideTokens<
+        Proto::WithRawCallbackMethod_HasValidCredentials<Lifecycle>>>>;
+using Base = Proto::WithRawCallbackMethod_SetPushRegistration<
+    Proto::WithRawCallbackMethod_UnsetPushRegistration<
+        Proto::WithRawCallbackMethod_ClearPushRegistrations<Credentials>>>;
+
+class SessionService final : public Base {
+ public:
+  explicit SessionService(Context& context)
+      : context_(context), log_(context.clock, kMaxRememberedRequests) {}
+
+  ServerUnaryReactor* CreateSession(CallbackServerContext* call, const ByteBuffer* request,
+                                    ByteBuffer* response) override {
+    return Answer<v1::CreateSessionRequest>(
+        call, request, response, [&](const v1::CreateSessionRequest& create) {
+          absl::StatusOr<v1::CreateSessionResponse> created = CreateOnce(create);
+          if (created.ok() && created->created()) {
+            LogCaller("session created", created->session().session_id(), *call);
+          }
+          return created;
+        });
+  }
+
+  ServerUnaryReactor* GetSession(CallbackServerContext* call, const ByteBuffer* request,
+                                 ByteBuffer* response) override {
+    return Answer<v1::GetSessionRequest>(
+        call, request, response,
+        [this](const v1::GetSessionRequest& get) -> absl::StatusOr<v1::GetSessionResponse> {
+          const absl::StatusOr<session::Info> info = context_.registry.GetAlive(get.session_id());
+          if (!info.ok()) return WithMetadata(info.status(), "session_id", get.session_id());
+          v1::GetSessionResponse got;
+          *got.mutable_session() = ToProto(*info);
+          return got;
+        });
+  }
+
+  ServerUnaryReactor* ListSessions(CallbackServerContext* call, const ByteBuffer* request,
+                                   ByteBuffer* response) override {
+    return Answer<v1::ListSessionsRequest>(
+        call, request, response, [this](const v1::ListSessionsRequest& list) {
+          uint64_t version = 0;  // before everything: all sessions, destroyed ones included
+          return ListPage(list, context_.registry.ChangesSince(&version));
+        });
+  }
+
+  ByteStreamReactor* WatchSessions(CallbackServerContext*, const ByteBuffer* bytes) override {
+    const auto request = Decode<v1::WatchSessionsRequest>(*bytes);
+    if (!request.ok()) return RefuseStream(request.status());
+    return SessionWatch::Open(context_, *request);
+  }
+
+  ServerUnaryReactor* DestroySession(CallbackServerContext* call, const ByteBuffer* request,
+                                     ByteBuffer* response) override {
+    return AnswerLater<v1::DestroySessionRequest>(
+        context_, call, request, response,
+        [&](const v1::DestroySessionRequest& destroy, PendingCallRef pending) {
+          LogCaller("session to be destroyed", destroy.session_id(), *call);
+          context_.registry.Destroy(
+              destroy.session_id(), [pending = std::move(pending)](const absl::Status& done) {
+                if (!done.ok()) return pending->End(done);
+                pending->Answer(
+                    absl::StatusOr<v1::DestroySessionResponse>(v1::DestroySessionResponse()));
+              });
+        });
+  }
+
+  BidiReactor* ProvideTokens(CallbackServerContext*) override {
+    return new Refusal<BidiReactor>(ToGrpcStatus(NotImplemented("SessionService.ProvideTokens")));
+  }
+  ServerUnaryReactor* SetMe(CallbackServerContext* call, const ByteBuffer*, ByteBuffer*) override {
+    return RefuseUnary(call, NotImplemented("SessionService.SetMe"));
+  }
+  ServerUnaryReactor* SetToken(CallbackServerContext* call, const ByteBuffer*,
+                               ByteBuffer*) override {
+    return RefuseUnary(call, NotImplemented("SessionService.SetToken"));
+  }
+  ServerUnaryReactor* HasValidCredentials(CallbackServerContext* call, const ByteBuffer*,
+                                          ByteBuffer*) override {
+    return RefuseUnary(call, NotImplemented("SessionService.HasValidCredentials"));
+  }
+  ServerUnaryReactor* SetPushRegistration(CallbackServerContext* call, const ByteBuffer*,
+                                          ByteBuffer*) override {
+    return RefuseUnary(call, NotImplemented("SessionService.SetPushRegistration"));
+  }
+  ServerUnaryReactor* UnsetPushRegistration(CallbackServerContext* call, const ByteBuffer*,
+                                            ByteBuffer*) override {
+    return RefuseUnary(call, NotImplemented("SessionService.UnsetPushRegistration"));
+  }
+  ServerUnaryReactor* ClearPushRegistrations(CallbackServerContext* call, const ByteBuffer*,
+                                             ByteBuffer*) override {
+    return RefuseUnary(call, NotImplemented("SessionService.ClearPushRegistrations"));
+  }
+
+ private:
+  // A repeat of a request_id finds the session of the first.
+  absl::StatusOr<v1::CreateSessionResponse> CreateOnce(const v1::CreateSessionRequest& request) {
+    const std::string& request_id = request.request_id();
+    if (request_id.empty()) return Create(request);
+    // One at a time, so that two equal requests do not both create.
+    MutexLock lock(create_mutex_);
+    const absl::StatusOr<RequestLog::Entry> entry =
+        log_.Begin(request_id, ContentDigest(request), [] { return std::string(); });
+    if (!entry.ok()) return entry.status();
+    if (entry->answer.has_value()) {
+      const absl::StatusOr<session::Info> info = context_.registry.GetAlive(*entry->answer);
+      if (info.ok()) {
+        v1::CreateSessionResponse response;
+        *response.mutable_session() = ToProto(*info);
+        return response;
+      }
+    }
+    absl::StatusOr<v1::CreateSessionResponse> response = Create(request);
+    if (response.ok()) log_.SetAnswer(request_id, response->session().session_id());
+    return response;
+  }
+
+  absl::StatusOr<v1::CreateSessionResponse> Create(const v1::CreateSessionRequest& request) {
+    absl::StatusOr<session::CreateRequest> create = ToCreateRequest(request);
+    if (!create.ok()) return create.status();
+    const std::optional<std::string> user_id = create->user_id;
+    const absl::StatusOr<session::Registry::Created> created =
+        context_.registry.Create(*std::move(create));
+    if (!created.ok()) return WithFacts(created.status(), request.app_id(), user_id);
+    v1::CreateSessionResponse response;
+    *response.mutable_session() = ToProto(created->info);
+    response.set_created(created->created);
+    if (request.has_user() && !request.user().has_role()) {
+      response.add_warnings("user.role is not set; TalkJS advises to give every user a role");
+    }
+    return response;
+  }
+
+  // What errors.proto promises in ErrorInfo.metadata.
+  absl::Status WithFacts(const absl::Status& status, const std::string& app_id,
+                         const std::optional<std::string>& user_id) const {
+    if (ReasonOf(status) == v1::ERROR_REASON_LIMIT_EXCEEDED) {
+      return WithMetadata(status, "limit", "max_sessions");
+    }
+    if (ReasonOf(status) == v1::ERROR_REASON_SESSION_ALREADY_EXISTS) {
+      for (const session::Info& info : context_.registry.List()) {
+        if (info.app_id == app_id && info.user_id == user_id) {
+          return WithMetadata(status, "session_id", info.session_id);
+        }
+      }
+    }
+    return status;
+  }
+
+  void LogCaller(std::string_view event, const std::string& session_id,
+                 const CallbackServerContext& call) const {
+    const auto peer = context_.peers.Find(call.peer());
+    if (!peer.has_value()) return LogInfo(event, {{"session", session_id}});
+    LogInfo(event, {{"session", session_id}, {"uid", peer->uid}, {"pid", peer->pid}});
+  }
+
+  Context& context_;
+  Mutex create_mutex_;
+  RequestLog log_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeSessionService(Context& context) {
+  return std::make_unique<SessionService>(context);
+}
+
+}  // namespace talkjsd::api

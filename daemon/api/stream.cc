@@ -1,0 +1,152 @@
+#include "daemon/api/stream.h"
+
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+#include <utility>
+
+#include "daemon/api/errors.h"
+#include "daemon/api/limits.h"
+
+namespace talkjsd::api {
+namespace {
+
+constexpr size_t kStreamIdLength = 20;
+
+MonoTime::rep Ticks(MonoTime time) { return time.time_since_epoch().count(); }
+
+}  // namespace
+
+Stream::Stream(Context& context, prometheus::Gauge* gauge)
+    : context_(context),
+      id_("str_" + context.random.Text(kStreamIdLength)),
+      gauge_(gauge),
+      last_write_(Ticks(context.clock.Now())) {
+  if (gauge_ != nullptr) gauge_->Increment();
+}
+
+ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream) {
+  Stream* const reactor = stream.get();
+  const absl::Status added = reactor->context_.streams.Add(stream);
+  if (!added.ok()) {
+    reactor->Release();
+    if (reactor->gauge_ != nullptr) reactor->gauge_->Decrement();
+    return RefuseStream(added);
+  }
+  {
+    MutexLock lock(reactor->mutex_);
+    reactor->self_ = std::move(stream);
+  }
+  // What is written before gRPC knows the reactor waits inside it.
+  reactor->Run();
+  return reactor;
+}
+
+void Stream::Wake() {
+  {
+    MutexLock lock(mutex_);
+    if (finished_) return;
+    if (busy_) {
+      again_ = true;
+      return;
+    }
+    busy_ = true;
+  }
+  context_.dispatcher.Post(shared_from_this());
+}
+
+void Stream::End(const absl::Status& status) { EndWith(ToGrpcStatus(status)); }
+
+void Stream::EndWith(grpc::Status status) {
+  {
+    MutexLock lock(mutex_);
+    if (finished_ || end_.has_value()) return;
+    end_ = std::move(status);
+    if (busy_) return;
+    busy_ = true;
+  }
+  context_.dispatcher.Post(shared_from_this());
+}
+
+void Stream::Tick(MonoTime now) {
+  if (now.time_since_epoch().count() - last_write_.load(std::memory_order_relaxed) >=
+      std::chrono::duration_cast<MonoTime::duration>(kProgressInterval).count()) {
+    Wake();
+  }
+}
+
+bool Stream::IsQuiet() const {
+  const MonoTime last{MonoTime::duration(last_write_.load(std::memory_order_relaxed))};
+  return context_.clock.Now() - last >= kProgressInterval;
+}
+
+std::optional<grpc::Status> Stream::TakeEnd() {
+  MutexLock lock(mutex_);
+  again_ = false;
+  finished_ = end_.has_value();
+  return end_;
+}
+
+bool Stream::StayBusy() {
+  MutexLock lock(mutex_);
+  busy_ = again_ || end_.has_value();
+  return busy_;
+}
+
+void Stream::Run() {
+  // Whoever sets busy_ runs this. After StartWrite and Finish another thread may have the stream,
+  // or it may be gone.
+  while (true) {
+    if (const std::optional<grpc::Status> end = TakeEnd(); end.has_value()) {
+      Finish(*end);
+      return;
+    }
+    Step step = Next();
+    if (Write* write = std::get_if<Write>(&step)) {
+      buffer_ = std::move(write->bytes);
+      const MonoTime now = context_.clock.Now();
+      last_write_.store(Ticks(now), std::memory_order_relaxed);
+      {
+        MutexLock lock(mutex_);
+        write_started_ = now;
+      }
+      // Never with a buffer hint: on the first write it would hang the stream (gRPC 1.51), and
+      // later ones are batches already.
+      StartWrite(&buffer_);
+      return;
+    }
+    if (const absl::Status* status = std::get_if<absl::Status>(&step)) {
+      EndWith(ToGrpcStatus(*status));
+      continue;
+    }
+    Arm();
+    if (!StayBusy()) return;
+  }
+}
+
+void Stream::OnWriteDone(bool ok) {
+  MonoTime started;
+  {
+    MutexLock lock(mutex_);
+    started = write_started_;
+    if (!ok && !end_.has_value()) end_ = grpc::Status::CANCELLED;
+  }
+  const std::chrono::duration<double> took = context_.clock.Now() - started;
+  context_.metrics.write_seconds->Observe(took.count());
+  Run();
+}
+
+void Stream::OnCancel() { EndWith(grpc::Status::CANCELLED); }
+
+void Stream::OnDone() {
+  std::shared_ptr<Stream> self;
+  {
+    MutexLock lock(mutex_);
+    self = std::move(self_);
+  }
+  Release();
+  if (gauge_ != nullptr) gauge_->Decrement();
+  context_.streams.Remove(this);
+}
+
+}  // namespace talkjsd::api

@@ -1,0 +1,109 @@
+// The pump that all streams share.
+#ifndef TALKJSD_API_STREAM_H_
+#define TALKJSD_API_STREAM_H_
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "daemon/api/call_set.h"
+#include "daemon/api/context.h"
+#include "daemon/api/dispatcher.h"
+#include "daemon/api/errors.h"
+#include "daemon/base/mutex.h"
+
+namespace prometheus {
+class Gauge;
+}
+
+namespace talkjsd::api {
+
+using ByteStreamReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
+
+// One server stream: asks Next for a response, writes it, and asks again when the write is done;
+// sleeps when there is nothing until Wake. One write is in flight at a time and nothing is queued.
+//
+// Next, Arm and Release run on one thread at a time, never under a lock: on gRPC's threads or the
+// dispatcher's. Wake and End may be called from any thread and only hand over work. The stream
+// lives until gRPC's OnDone, and as long as anybody else has a reference.
+class Stream : public ByteStreamReactor,
+               public LiveCall,
+               public Runnable,
+               public std::enable_shared_from_this<Stream> {
+ public:
+  // The reactor for gRPC: the stream, running, or a refusal (drain, too many streams).
+  static ByteStreamReactor* Launch(std::shared_ptr<Stream> stream);
+
+  void Wake();
+  void End(const absl::Status& status) override;
+  // About twice a second: wakes a stream that has written nothing for kProgressInterval.
+  void Tick(MonoTime now);
+
+ protected:
+  Stream(Context& context, prometheus::Gauge* gauge);
+
+  struct Idle {};
+  struct Write {
+    grpc::ByteBuffer bytes;
+  };
+  // Write: to be sent now. Idle: nothing at present. A status: the end; OK does not occur.
+  using Step = std::variant<Idle, Write, absl::Status>;
+  virtual Step Next() = 0;
+  // After Idle: arranges for Wake as soon as Next would have something; it may be called at once.
+  virtual void Arm() = 0;
+  // The stream is over: undoes Arm and lets go of what the stream reads.
+  virtual void Release() = 0;
+
+  // Whether nothing has been written for kProgressInterval.
+  bool IsQuiet() const;
+
+  Context& context_;
+  const std::string id_;
+
+ private:
+  void Run() override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+  void EndWith(grpc::Status status);
+  // The reason to end, or nullopt: go on.
+  std::optional<grpc::Status> TakeEnd();
+  bool StayBusy();
+
+  prometheus::Gauge* const gauge_;
+  // What Run and the write in flight use; handed from thread to thread by busy_.
+  grpc::ByteBuffer buffer_;
+  std::atomic<MonoTime::rep> last_write_;
+
+  Mutex mutex_;
+  // Somebody is in Run, will be (posted), or a write is in flight.
+  bool busy_ ABSL_GUARDED_BY(mutex_) = true;
+  // Woken while busy.
+  bool again_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
+  MonoTime write_started_ ABSL_GUARDED_BY(mutex_);
+  // gRPC's reference, from Launch to OnDone.
+  std::shared_ptr<Stream> self_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A call that is over before it began. Deletes itself.
+template <typename Reactor>
+class Refusal final : public Reactor {
+ public:
+  explicit Refusal(const grpc::Status& status) { this->Finish(status); }
+  void OnDone() override { delete this; }
+};
+
+inline ByteStreamReactor* RefuseStream(const absl::Status& status) {
+  return new Refusal<ByteStreamReactor>(ToGrpcStatus(status));
+}
+
+}  // namespace talkjsd::api
+
+#endif  // TALKJSD_API_STREAM_H_

@@ -1,0 +1,112 @@
+// The small parts of the server: addresses, peers, the set of calls, the dispatcher.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <set>
+
+#include "daemon/api/address.h"
+#include "daemon/api/call_set.h"
+#include "daemon/api/dispatcher.h"
+#include "daemon/api/peers.h"
+#include "daemon/base/error.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::api {
+namespace {
+
+namespace v1 = talkjs::sidecar::v1;
+
+TEST(AddressTest, TakesUnixPathsOnly) {
+  EXPECT_EQ(*ParseUnixAddress("unix:///run/x.sock"), "/run/x.sock");
+  for (const char* address : {"", "unix://", "unix:///", "unix://x.sock", "unix:/run/x.sock",
+                              "127.0.0.1:80", "tcp://127.0.0.1:80", "unix:///run/"}) {
+    const auto refused = ParseUnixAddress(address);
+    EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << address;
+    EXPECT_EQ(std::string(MessageOf(refused.status())).find('\n'), std::string::npos);
+  }
+}
+
+TEST(PeerTableTest, FindsTheLatestOwnerOfADescriptor) {
+  PeerTable peers;
+  peers.Set(8, {.uid = 1, .gid = 2, .pid = 3});
+  peers.Set(8, {.uid = 4, .gid = 5, .pid = 6});
+  ASSERT_TRUE(peers.Find("fd:8").has_value());
+  EXPECT_EQ(peers.Find("fd:8")->uid, 4u);
+  for (const char* peer : {"fd:9", "fd:", "fd:8x", "ipv4:127.0.0.1:8", ""}) {
+    EXPECT_FALSE(peers.Find(peer).has_value()) << peer;
+  }
+}
+
+class FakeCall : public LiveCall {
+ public:
+  void End(const absl::Status& status) override { end = status; }
+  absl::Status end;
+};
+
+TEST(CallSetTest, CountsAgainstItsLimitAndNamesIt) {
+  CallSet calls("max_streams", 1);
+  const auto first = std::make_shared<FakeCall>();
+  const auto second = std::make_shared<FakeCall>();
+  ASSERT_TRUE(calls.Add(first).ok());
+  const absl::Status refused = calls.Add(second);
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_LIMIT_EXCEEDED);
+  EXPECT_EQ(MetadataOf(refused)["limit"], "max_streams");
+  calls.Remove(first.get());
+  EXPECT_TRUE(calls.Add(second).ok());
+}
+
+TEST(CallSetTest, ADrainEndsAllAndRefusesNewOnes) {
+  CallSet calls("", 0);
+  const auto call = std::make_shared<FakeCall>();
+  ASSERT_TRUE(calls.Add(call).ok());
+  calls.Drain();
+  EXPECT_EQ(ReasonOf(call->end), v1::ERROR_REASON_DRAINING);
+  EXPECT_EQ(ReasonOf(calls.Add(std::make_shared<FakeCall>())), v1::ERROR_REASON_DRAINING);
+  EXPECT_FALSE(calls.WaitUntilEmpty(SystemClock().Now()));
+  calls.Remove(call.get());
+  EXPECT_TRUE(calls.WaitUntilEmpty(SystemClock().Now()));
+}
+
+class Work : public Runnable {
+ public:
+  explicit Work(std::function<void()> run) : run_(std::move(run)) {}
+  void Run() override { run_(); }
+
+ private:
+  std::function<void()> run_;
+};
+
+TEST(DispatcherTest, RunsEverythingThatIsPostedWhileItLives) {
+  constexpr int kItems = 10'000;
+  std::atomic<int> runs = 0;
+  std::promise<void> done;
+  Dispatcher dispatcher(2, std::chrono::hours(1), [] {});
+  for (int i = 0; i < kItems; ++i) {
+    dispatcher.Post(std::make_shared<Work>([&] {
+      if (++runs == kItems) done.set_value();
+    }));
+  }
+  done.get_future().wait();
+  EXPECT_EQ(runs, kItems);
+}
+
+TEST(DispatcherTest, TicksWhileNothingIsPosted) {
+  std::atomic<int> ticks = 0;
+  std::promise<void> third;
+  Dispatcher dispatcher(2, std::chrono::milliseconds(1), [&] {
+    if (++ticks == 3) third.set_value();
+  });
+  third.get_future().wait();
+}
+
+TEST(DispatcherTest, DropsWorkAfterStop) {
+  Dispatcher dispatcher(1, std::chrono::hours(1), [] {});
+  dispatcher.Stop();
+  const auto work = std::make_shared<Work>([] { FAIL() << "ran"; });
+  dispatcher.Post(work);
+  EXPECT_EQ(work.use_count(), 1);
+}
+
+}  // namespace
+}  // namespace talkjsd::api
