@@ -1,12 +1,13 @@
 #include "daemon/net/websocket_stream.h"
 
+#include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 
 namespace talkjsd::net {
 namespace {
 
 constexpr size_t kSmallWrite = 512;
-constexpr size_t kLargeWrite = 16 * 1024;
+constexpr size_t kLargeWrite = 4 * 1024;
 constexpr size_t kKeptReadBuffer = 2048;
 constexpr size_t kKeptItems = 16;
 
@@ -69,8 +70,9 @@ void WebSocketStream::WriteNext() {
   if (WaitsForDelay(item)) return;
   const bool more = next_ + 1 < batch_.size() && batch_[next_ + 1].delay == Duration::zero();
   transport().SetCorked(more);
-  // A client masks into this buffer and writes it each time it is full.
-  ws_.write_buffer_bytes(item.text.size() <= kSmallWrite ? kSmallWrite : kLargeWrite);
+  // A client masks into this buffer, writes it each time it is full, and keeps it until the next
+  // message.
+  ws_.write_buffer_bytes(std::clamp(item.text.size(), kSmallWrite, kLargeWrite));
   ws_.async_write(
       asio::buffer(item.text),
       [self = shared_from_this()](const error_code& error, size_t) { self->Written(error); });

@@ -17,8 +17,8 @@ namespace websocket = boost::beast::websocket;
 // The stream, its write queue, its closing handshake and its one timer. Lives on the loop's thread.
 // Operations in flight own it (shared_ptr), so its user may let go of it at any time after Drop().
 //
-// Memory of an idle one: no compression, a write buffer of 512 bytes, a read buffer of one TCP
-// segment.
+// Memory of an idle one: no compression, a write buffer of 512 bytes to 4 KiB (as the last
+// message), a read buffer of one TCP segment.
 class WebSocketStream : public std::enable_shared_from_this<WebSocketStream> {
  public:
   WebSocketStream(EventLoop& loop, Socket socket, size_t max_message_bytes);
