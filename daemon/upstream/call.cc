@@ -22,12 +22,12 @@ struct Known {
   const char* advice;
 };
 
-// What a final answer means for the caller. Codes are looked at only where they make a difference (realtime.md 9 #1).
+// What a final answer means for the caller. Codes are looked at only where they make a difference
+// (realtime.md 9 #1).
 Known Classify(int status, std::string_view code) {
   using absl::StatusCode;
   switch (status) {
     case 400:
-    case 405:
       return {StatusCode::kInvalidArgument, v1::ERROR_REASON_UPSTREAM_REFUSED,
               "correct the request"};
     case 401:
@@ -50,9 +50,11 @@ Known Classify(int status, std::string_view code) {
       }
       return {StatusCode::kNotFound, v1::ERROR_REASON_CONVERSATION_NOT_FOUND,
               "create the conversation first, or check the id"};
-    case 409:
+    case 405:
       return {StatusCode::kFailedPrecondition, v1::ERROR_REASON_UPSTREAM_REFUSED,
-              "it exists already"};
+              "check that TalkJS has this call"};
+    case 409:
+      return {StatusCode::kAlreadyExists, v1::ERROR_REASON_UPSTREAM_REFUSED, "it exists already"};
     case 402:
       return {StatusCode::kFailedPrecondition, v1::ERROR_REASON_UPSTREAM_REFUSED,
               "check the TalkJS plan"};
@@ -287,7 +289,9 @@ absl::Status ParseDone(const Reply& reply, std::string_view what, int also_ok) {
   if (!error.reasons.empty()) message += ")";
   message += "; ";
   message += known.advice;
-  return MakeError(known.code, known.reason, message);
+  absl::Status status = WithMetadata(MakeError(known.code, known.reason, message), "status",
+                                     std::to_string(reply.status));
+  return error.code.empty() ? status : WithMetadata(std::move(status), "error_code", error.code);
 }
 
 absl::Status ParseJoined(const Reply& reply) {
