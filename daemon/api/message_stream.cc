@@ -1,6 +1,5 @@
 #include "daemon/api/message_stream.h"
 
-#include <absl/strings/escaping.h>
 #include <prometheus/counter.h>
 
 #include <algorithm>
@@ -18,13 +17,6 @@ namespace talkjsd::api {
 namespace {
 
 namespace v1 = talkjs::sidecar::v1;
-
-// A client whose cursor is too old learns where it can start.
-absl::Status WithEarliest(const absl::Status& status, const journal::Journal& journal) {
-  if (ReasonOf(status) != v1::ERROR_REASON_CURSOR_EXPIRED) return status;
-  return WithMetadata(status, "earliest_cursor",
-                      absl::Base64Escape(journal::EncodeCursor(journal.Earliest())));
-}
 
 v1::StreamStart HowStarted(const journal::StartPosition& start, const journal::Cursor& position,
                            bool gap) {
@@ -84,7 +76,7 @@ ByteStreamReactor* MessageStream::Open(Context& context, const v1::StreamMessage
   // After the reader is open, so that a session which ends from now on ends in the reader's sight.
   const absl::Status usable = CheckUsable(context.registry, session_ids);
   if (!usable.ok()) return RefuseStream(usable);
-  if (!reader.ok()) return RefuseStream(WithEarliest(reader.status(), context.journal));
+  if (!reader.ok()) return RefuseStream(reader.status());
 
   v1::StreamMessagesResponse first =
       FirstResponse(context.journal, *start, (*reader)->position(), gap);
@@ -111,7 +103,7 @@ Stream::Step MessageStream::Next() {
   if (session_ended_) return SessionDestroyed(only_session_);
   absl::StatusOr<journal::Reader::Batch> batch =
       reader_->Read(kMaxEventsPerResponse, kMaxBytesPerResponse);
-  if (!batch.ok()) return WithEarliest(batch.status(), context_.journal);
+  if (!batch.ok()) return batch.status();
   if (!only_session_.empty()) LookForEnd(batch->events);
 
   if (batch->gap.has_value()) {
