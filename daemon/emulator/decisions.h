@@ -41,9 +41,11 @@
 // Options::users_may_send_links
 //
 // Of our own:
-//  -  a message's createdAt is later than every participant's joinedAt (a millisecond may have to
-//  be invented), because
-//     clients take lastMessageAt == joinedAt for "no messages yet"
+//  -  a message's createdAt is later than every participant's joinedAt, because clients take
+//  lastMessageAt == joinedAt
+//     for "no messages yet", and than the message's before it, because the SDK miscounts pages
+//     whose borders share a millisecond; in a flood, times run ahead of the clock by kMaxTimeAhead
+//     at most, and then repeat
 //  -  whether a message was read is decided by its place in the conversation, not by comparing
 //  milliseconds
 //  -  a page size beyond the documented bound is cut to the bound
@@ -68,6 +70,10 @@ inline constexpr size_t kMaxTypingListed = 5;
 
 // How long the same idempotency key returns the first message.
 inline constexpr Duration kIdempotencyWindow = std::chrono::hours(24);
+
+// How far the times of messages may run ahead of the clock so that no two in a conversation are the
+// same.
+inline constexpr std::chrono::milliseconds kMaxTimeAhead{1000};
 
 inline constexpr size_t kMaxReactionKinds = 50;      // different emoji on one message
 inline constexpr size_t kMaxCustomEmojiLength = 50;  // characters, colons included

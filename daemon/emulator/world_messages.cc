@@ -43,12 +43,11 @@ void World::RememberSent(const std::string& key, const std::string& message_id) 
 }
 
 UnixMillis World::TimeForMessage(const ConversationRecord& conversation) const {
-  UnixMillis time = std::max(clock_.WallMillis(), conversation.last_joined_at + 1);
-  // Order of arrival is order of time, also right after a millisecond had to be invented.
-  if (!conversation.messages.empty()) {
-    time = std::max(time, conversation.messages.rbegin()->first.created_at);
-  }
-  return time;
+  const UnixMillis now = clock_.WallMillis();
+  const UnixMillis time = std::max(now, conversation.last_joined_at + 1);
+  if (conversation.messages.empty()) return time;
+  const UnixMillis newest = conversation.messages.rbegin()->first.created_at;
+  return std::max(time, newest < now + kMaxTimeAhead.count() ? newest + 1 : newest);
 }
 
 absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
