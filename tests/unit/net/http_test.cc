@@ -301,6 +301,9 @@ TEST_F(HttpTest, OccupiedPortIsUnavailableAndNamed) {
 }
 
 TEST_F(HttpTest, OutOfDescriptorsTheServerWaitsAndRecovers) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan probes memory through a pipe: without descriptors it reports good objects";
+#endif
   EchoServer server(loop);
   RawClient waiting(server.port());  // may be accepted already
   // Every descriptor this process may still open.
