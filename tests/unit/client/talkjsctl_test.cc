@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <sstream>
@@ -46,6 +47,10 @@ class TalkjsctlTest : public ::testing::Test {
     arguments.insert(arguments.begin(), "talkjsctl");
     std::vector<std::string> environment = environment_;
     environment.push_back("TALKJSD_ADDRESS=" + daemon_.address());
+    for (const char* name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+      const char* value = std::getenv(name);
+      if (value != nullptr) environment.push_back(std::string(name) + "=" + value);
+    }
     pid_t pid = -1;
     EXPECT_EQ(posix_spawn(&pid, TALKJSCTL_PATH, &files, &attributes, Pointers(&arguments).data(),
                           Pointers(&environment).data()),
