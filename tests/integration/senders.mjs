@@ -1,0 +1,75 @@
+// Users of the unmodified SDK for the tests in Python: node senders.mjs HOST USER...
+// Commands come as lines of JSON on standard input, each is answered with one line on standard output.
+import readline from 'node:readline';
+
+import { session, watch } from '../sdk/harness.mjs';
+
+const [host, ...names] = process.argv.slice(2);
+const sessions = Object.fromEntries(names.map((name) => [name, session({ host }, name)]));
+
+const commands = {
+  // Makes the users and the conversations, with everybody in each, `others` included.
+  async prepare({ conversations, others = [] }) {
+    for (const name of names) await sessions[name].currentUser.createIfNotExists({ name });
+    const [maker] = names;
+    for (const id of conversations) {
+      const ref = sessions[maker].conversation(id);
+      await ref.createIfNotExists({ subject: `about ${id}` });
+      for (const other of [...names.slice(1), ...others]) {
+        await ref.participant(other).createIfNotExists();
+      }
+    }
+    return {};
+  },
+
+  // Every user sends to every conversation, at the same time, one message after the other; `count` in all. A text is
+  // "conversation user number". Answers the ids that TalkJS gave.
+  async send({ conversations, count }) {
+    const lanes = names.flatMap((user) => conversations.map((conversation) => ({ user, conversation })));
+    const sent = [];
+    await Promise.all(
+      lanes.map(async ({ user, conversation }, lane) => {
+        const share = Math.floor(count / lanes.length) + (lane < count % lanes.length ? 1 : 0);
+        for (let number = 0; number < share; ++number) {
+          const text = `${conversation} ${user} ${number}`;
+          const { id } = await sessions[user].conversation(conversation).send(text);
+          sent.push({ id, conversation, user, number, text });
+        }
+      }),
+    );
+    return { sent };
+  },
+
+  // What a new session of the SDK shows a user: the list of conversations once it is complete.
+  async view({ user, complete }) {
+    const seen = watch((on) => session({ host }, user).subscribeConversations(on));
+    const list = await seen.until(
+      (l) => l?.length === complete && l.every((c) => c.lastMessage !== undefined),
+      `${complete} conversations`,
+    );
+    seen.subscription.unsubscribe();
+    return {
+      list: list.map((c) => ({
+        id: c.id,
+        isUnread: c.isUnread,
+        unreadMessageCount: c.unreadMessageCount,
+        lastMessageId: c.lastMessage?.id ?? null,
+      })),
+    };
+  },
+
+  async read({ user, conversation }) {
+    await sessions[user].conversation(conversation).markAsRead();
+    return {};
+  },
+};
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const { command, ...options } = JSON.parse(line);
+  // Commands may run side by side; each answers when it is done.
+  commands[command](options).then(
+    (answer) => console.log(JSON.stringify(answer)),
+    (error) => console.log(JSON.stringify({ error: `${command}: ${error}` })),
+  );
+}
+process.exit(0);
