@@ -120,7 +120,7 @@ CallResult Connection::ChangeSubscription(const wire::RequestFrame& request,
   } else if (auto topic = ParseTopic(path)) {
     topics.push_back(*std::move(topic));
   } else {
-    return Refuse(404, "NOT_FOUND", "nothing that one could subscribe to");
+    return Refuse(405, "METHOD_NOT_ALLOWED", "nothing that one could subscribe to");
   }
   for (const Topic& topic : topics) {
     if (request.method == "SUBSCRIBE") {

@@ -41,11 +41,13 @@
 // Options::users_may_send_links
 //
 // Of our own:
-//  -  a message's createdAt is later than every participant's joinedAt, because clients take
-//  lastMessageAt == joinedAt
-//     for "no messages yet", and than the message's before it, because the SDK miscounts pages
-//     whose borders share a millisecond; in a flood, times run ahead of the clock by kMaxTimeAhead
-//     at most, and then repeat
+//  -  in one conversation no two messages have the same createdAt, nor two participants the same
+//  joinedAt, because the
+//     SDK miscounts pages whose borders share a millisecond; in a flood, times run ahead of the
+//     clock by kMaxTimeAhead at most, and then repeat
+//  -  a message's createdAt is later than every joinedAt, because clients take lastMessageAt ==
+//  joinedAt for "no messages
+//     yet"
 //  -  whether a message was read is decided by its place in the conversation, not by comparing
 //  milliseconds
 //  -  a page size beyond the documented bound is cut to the bound

@@ -33,19 +33,15 @@ void Router::Add(std::string_view method, std::string_view pattern, CallHandler 
 
 CallResult Router::Route(std::string_view method, const std::vector<std::string>& path,
                          Call& call) const {
-  bool known_path = false;
   for (const Entry& entry : entries_) {
-    if (!Matches(entry.pattern, path)) continue;
-    known_path = true;
-    if (entry.method != method) continue;
+    if (entry.method != method || !Matches(entry.pattern, path)) continue;
     call.args.clear();
     for (size_t i = 0; i < path.size(); ++i) {
       if (entry.pattern[i] == "*") call.args.push_back(path[i]);
     }
     return entry.handler(call);
   }
-  if (known_path) return Refuse(405, "METHOD_NOT_ALLOWED", "this path does not take that method");
-  return Refuse(404, "NOT_FOUND", "no such path");
+  return Refuse(405, "METHOD_NOT_ALLOWED", "there is no such call");
 }
 
 }  // namespace talkjsd::emulator

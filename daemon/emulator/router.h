@@ -37,7 +37,7 @@ class Router {
   // `pattern` is like "users/*/online": "*" matches any one segment.
   void Add(std::string_view method, std::string_view pattern, CallHandler handler);
 
-  // 404 for an unknown path, 405 for a path that knows other methods. Fills call.args.
+  // 405 METHOD_NOT_ALLOWED for anything unknown. Fills call.args.
   CallResult Route(std::string_view method, const std::vector<std::string>& path, Call& call) const;
 
  private:

@@ -22,6 +22,7 @@ std::optional<wire::Patch<wire::CustomPatch>> SetCustom(const wire::Patch<wire::
   const wire::CustomMap before = custom;
   wire::ApplyCustom(write, custom);
   if (custom == before) return std::nullopt;
+  if (!write.value) return write;
   wire::CustomPatch changed;
   for (const auto& [key, value] : before) {
     if (!custom.contains(key)) changed[key] = std::nullopt;
@@ -301,13 +302,18 @@ absl::Status World::MarkUnread(std::string_view caller, std::string_view id) {
 
 // --- participants ---
 
+UnixMillis World::TimeAfter(UnixMillis newest) const {
+  const UnixMillis now = clock_.WallMillis();
+  return std::max(now, newest < now + kMaxTimeAhead.count() ? newest + 1 : newest);
+}
+
 void World::Join(ConversationRecord& conversation, std::string_view user_id,
                  const ParticipantWrite& write) {
   ParticipantRecord& me = conversation.participants[std::string(user_id)];
   me.user_id = user_id;
   me.access = write.access.value.value_or(wire::Access::kReadWrite);
   me.notify = write.notify.value.value_or(wire::Notify::kOn);
-  me.joined_at = clock_.WallMillis();
+  me.joined_at = TimeAfter(conversation.last_joined_at);
   me.read_until = me.joined_at;
   if (!conversation.messages.empty()) {
     me.read_position = conversation.messages.rbegin()->first;

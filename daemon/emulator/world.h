@@ -174,6 +174,8 @@ class World {
             const ParticipantWrite& write);
   void EditParticipant(ConversationRecord& conversation, ParticipantRecord& participant,
                        const ParticipantWrite& write);
+  // Now, or just after `newest` where that would be the same millisecond.
+  UnixMillis TimeAfter(UnixMillis newest) const;
   UnixMillis TimeForMessage(const ConversationRecord& conversation) const;
   void StopTyping(ConversationRecord& conversation, const std::string& user_id);
   static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);

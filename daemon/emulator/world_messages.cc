@@ -43,11 +43,11 @@ void World::RememberSent(const std::string& key, const std::string& message_id) 
 }
 
 UnixMillis World::TimeForMessage(const ConversationRecord& conversation) const {
-  const UnixMillis now = clock_.WallMillis();
-  const UnixMillis time = std::max(now, conversation.last_joined_at + 1);
-  if (conversation.messages.empty()) return time;
-  const UnixMillis newest = conversation.messages.rbegin()->first.created_at;
-  return std::max(time, newest < now + kMaxTimeAhead.count() ? newest + 1 : newest);
+  UnixMillis time = conversation.last_joined_at + 1;
+  if (!conversation.messages.empty()) {
+    time = std::max(time, TimeAfter(conversation.messages.rbegin()->first.created_at));
+  }
+  return std::max(time, clock_.WallMillis());
 }
 
 absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
