@@ -83,7 +83,10 @@ async function replay(t, name) {
   const sockets = new Map();
   for (const { conn, ws, user, dir, frame } of lines) {
     if (ws === 'connect') sockets.set(conn, await rawSocket(emulator, user));
-    if (/^(client-)?(close|terminate)$/.test(ws ?? '')) sockets.get(conn)?.close();
+    if (/^(client-)?(close|terminate)$/.test(ws ?? '')) {
+      sockets.get(conn)?.close();
+      await sockets.get(conn)?.closed;
+    }
     if (dir !== 'c2s' || frame[1] === 'ACK') continue;
     const then = answers.get(`${conn}/${frame[0]}`);
     if (!then) continue; // the recording ended, or the frame was broken on purpose
