@@ -33,9 +33,7 @@ constexpr int kKeepaliveTime = 60'000;
 constexpr int kKeepaliveTimeout = 20'000;
 constexpr int kMinPingInterval = 10'000;
 
-// Drain: what streams get to flush their last write and status, and what gRPC gets for the rest.
-// Less than 3 s in all.
-constexpr Duration kStreamGrace = std::chrono::milliseconds(1500);
+// What gRPC gets to close the rest after Options::drain_grace. Less than 3 s in all.
 constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
 
 // Once per process, before the first server is built.
@@ -131,7 +129,7 @@ class Server::Impl {
     server_->GetHealthCheckService()->Shutdown();
     context_.calls.Drain();
     context_.streams.Drain();
-    const MonoTime deadline = SystemClock().Now() + kStreamGrace;
+    const MonoTime deadline = SystemClock().Now() + context_.options.drain_grace;
     if (!context_.streams.WaitUntilEmpty(deadline)) {
       LogWarning("streams cut off: their clients did not read",
                  {{"streams", context_.streams.size()}});

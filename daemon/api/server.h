@@ -28,6 +28,8 @@ class Server {
     std::string socket_group = "talkjsd";
     // Event streams and watches open at once; 0 = no limit.
     size_t max_streams = 10'000;
+    // How long a drain waits for streams to take their last write and their end; at most 2 s.
+    Duration drain_grace = std::chrono::milliseconds(1500);
     // What GetInfo tells of the other rooms' settings.
     UpstreamMode upstream_mode = UpstreamMode::kProduction;
     std::string upstream_host;

@@ -16,10 +16,12 @@ Duration TimeLeft(const grpc::CallbackServerContext& context) {
                             Duration::zero());
 }
 
-std::shared_ptr<PendingCall> PendingCall::Make(Context& context, grpc::CallbackServerContext* call,
+std::shared_ptr<PendingCall> PendingCall::Make(Context& context,
+                                               const grpc::CallbackServerContext& call,
+                                               grpc::ServerUnaryReactor* reactor,
                                                grpc::ByteBuffer* response) {
-  auto pending = std::make_shared<PendingCall>(context, call->DefaultReactor(), response,
-                                               SystemClock().Now() + api::TimeLeft(*call));
+  auto pending = std::make_shared<PendingCall>(context, reactor, response,
+                                               SystemClock().Now() + api::TimeLeft(call));
   if (const absl::Status added = context.calls.Add(pending); !added.ok()) pending->End(added);
   return pending;
 }

@@ -30,7 +30,9 @@ Duration TimeLeft(const grpc::CallbackServerContext& context);
 class PendingCall final : public LiveCall, public std::enable_shared_from_this<PendingCall> {
  public:
   // Registers a call; if the server drains it is answered at once.
-  static std::shared_ptr<PendingCall> Make(Context& context, grpc::CallbackServerContext* call,
+  static std::shared_ptr<PendingCall> Make(Context& context,
+                                           const grpc::CallbackServerContext& call,
+                                           grpc::ServerUnaryReactor* reactor,
                                            grpc::ByteBuffer* response);
 
   PendingCall(Context& context, grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response,
@@ -87,7 +89,7 @@ grpc::ServerUnaryReactor* AnswerLater(Context& context, grpc::CallbackServerCont
   if (!request.ok()) return RefuseUnary(call, request.status());
   if (const absl::Status valid = Validate(*request); !valid.ok()) return RefuseUnary(call, valid);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  handler(*request, PendingCall::Make(context, call, response));
+  handler(*request, PendingCall::Make(context, *call, reactor, response));
   return reactor;
 }
 

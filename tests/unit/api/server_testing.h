@@ -3,8 +3,10 @@
 #ifndef TALKJSD_TESTS_UNIT_API_SERVER_TESTING_H_
 #define TALKJSD_TESTS_UNIT_API_SERVER_TESTING_H_
 
+#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -64,7 +66,7 @@ class ServerTest : public testing::Test {
     EXPECT_TRUE(tls.ok()) << tls.status();
     tls_ = *std::move(tls);
     session::Registry::Options options;
-    options.upstream_host = "127.0.0.1:1";  // nobody listens there
+    options.upstream_host = "127.0.0.1:" + std::to_string(ListenAndIgnore());
     registry_ = std::make_unique<session::Registry>(
         options, session::Registry::Environment{SystemClock(), SecureRandom(), metrics_, *journal_,
                                                 http_, *tls_});
@@ -80,12 +82,28 @@ class ServerTest : public testing::Test {
     journal_->Close();
     server_.reset();
     std::filesystem::remove_all(dir_);
+    ::close(upstream_);
+  }
+
+  // The port of a socket that accepts (in the kernel) and says nothing.
+  uint16_t ListenAndIgnore() {
+    upstream_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(upstream_, generic, size), 0);
+    EXPECT_EQ(::listen(upstream_, 128), 0);
+    EXPECT_EQ(::getsockname(upstream_, generic, &size), 0);
+    return ntohs(address.sin_port);
   }
 
   void StartServer() {
     Server::Options options;
     options.listen = "unix://" + (dir_ / "s.sock").string();
     options.max_streams = 64;
+    options.drain_grace = std::chrono::milliseconds(300);
     auto server =
         Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
     ASSERT_TRUE(server.ok()) << server.status();
@@ -137,6 +155,7 @@ class ServerTest : public testing::Test {
   }
 
   std::filesystem::path dir_;
+  int upstream_ = -1;
   Metrics metrics_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<net::TlsContext> tls_;
