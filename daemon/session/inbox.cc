@@ -36,26 +36,29 @@ Inbox::~Inbox() = default;
 
 void Inbox::Start() {
   host_->Subscribe("/me/conversations");
-  senders_.Want({options_.my_user_id});
 }
 
 void Inbox::OnLoggedIn(bool state_kept) {
   connected_ = true;
-  if (state_kept && synced_before_) {
+  if (!state_kept || login_ == 0) {
+    StartSync();
+  } else if (!syncing_) {
     synced_ = true;
     unreads_dirty_ = true;
     host_->OnSynced();
-  } else {
-    StartSync();
-  }
+  }  // A sync that was under way goes on: its questions are repeated.
   AfterWork();
 }
 
 void Inbox::OnDisconnected() {
   if (!connected_) return;
   connected_ = false;
+  // Where a sync was interrupted, the former gap is still open.
+  if (synced_) {
+    covered_until_ = newest_activity_;
+    disconnected_at_ = clock_.WallMillis();
+  }
   synced_ = false;
-  disconnected_at_ = clock_.WallMillis();
   if (unreads_published_) PublishUnreads(/*stale=*/true);
 }
 
@@ -69,9 +72,13 @@ void Inbox::Tick() { AfterWork(); }
 // Every way into the inbox ends here: what became possible is done, and the next wake-up is asked for.
 void Inbox::AfterWork() {
   FlushWaiting();
-  StartFills();
-  FlushUnreads();
-  MonoTime next = std::min(retry_fills_at_, unreads_due_);
+  MonoTime next = kNever;
+  if (connected_) {
+    if (retry_sync_at_ <= clock_.Now()) ReadList();
+    StartFills();
+    FlushUnreads();
+    next = std::min({retry_sync_at_, retry_fills_at_, synced_ ? unreads_due_ : kNever});
+  }
   for (const auto& [id, queue] : waiting_) next = std::min(next, queue.front().deadline);
   host_->WakeInboxAt(next);
 }
@@ -143,6 +150,10 @@ Inbox::Tracked& Inbox::Track(const std::string& conversation_id) {
 
 void Inbox::SetSide(Tracked& tracked, wire::Conversation side) {
   newest_activity_ = std::max(newest_activity_, side.last_message_at);
+  // Something was said or deleted unseen: which message is last now is to be read.
+  if (tracked.side_known && side.last_message_at != tracked.side.last_message_at) {
+    tracked.last_message_known = false;
+  }
   tracked.side = std::move(side);
   tracked.side_known = true;
   unreads_dirty_ = true;
@@ -157,8 +168,8 @@ void Inbox::On(wire::SideCreated& event) {
     tracked.history_until = tracked.seen_at = joined;
   }
   const bool has_messages = event.state.last_message_at > event.state.joined_at;
-  tracked.last_message_known = !has_messages;
   SetSide(tracked, std::move(event.state));
+  tracked.last_message_known = !has_messages;
   if (has_messages) WantFill(tracked, /*recovers=*/false);
 }
 
@@ -178,7 +189,7 @@ void Inbox::On(wire::SideEdited& event) {
   const bool concerns_us = diff.last_message_at.has_value() || diff.is_unread.value_or(false);
   if (!known && !concerns_us) return;
   Tracked& tracked = Track(event.conversation_id);
-  if (!known && !synced_ && diff.last_message_at.has_value()) {
+  if (!known && !synced_before_ && diff.last_message_at.has_value()) {
     // The list that would say what is history here has not been read yet.
     tracked.history_until = tracked.seen_at = *diff.last_message_at - 1;
   }
@@ -195,24 +206,23 @@ void Inbox::On(wire::SideEdited& event) {
   diff.ApplyTo(tracked.side);
   unreads_dirty_ = true;
   if (news && tracked.following == Following::kNo) {
-    WantFill(tracked, /*recovers=*/false);
+    WantFill(tracked, /*recovers=*/listing_);
   } else if (!tracked.side_known && !tracked.wants_fill) {
     LearnSide(event.conversation_id);
   }
 }
 
 void Inbox::On(wire::SideDeleted& event) {
-  const auto it = conversations_.find(event.conversation_id);
-  if (it == conversations_.end()) return;
-  FlushAllOf(it->second);
   Forget(event.conversation_id);
 }
 
 void Inbox::Forget(const std::string& conversation_id) {
   const auto it = conversations_.find(conversation_id);
   if (it == conversations_.end()) return;
+  FlushAllOf(it->second);
   if (it->second.following != Following::kNo) host_->Unsubscribe(MessagesPath(conversation_id));
-  waiting_.erase(conversation_id);
+  if (it->second.following == Following::kFilling) --active_fills_;
+  if (it->second.peeking) --peeks_;
   conversations_.erase(it);
   unreads_dirty_ = true;
 }
@@ -235,11 +245,16 @@ void Inbox::OnMessageEvent(const std::string& conversation_id, wire::Event& even
                            const upstream::AckTicket& ticket) {
   Tracked& tracked = Track(conversation_id);
   tracked.last_active = ++activity_;
-  if (tracked.following == Following::kFilling || tracked.wants_fill) {
+  if (HoldsEvents(tracked)) {
     tracked.held.emplace_back(std::move(event), ticket);
     return;
   }
   ApplyMessageEvent(tracked, event, ticket);
+}
+
+// After an interruption, what is said now waits for what was said meanwhile: until it is known whether there is any.
+bool Inbox::HoldsEvents(const Tracked& tracked) const {
+  return listing_ || tracked.wants_fill || tracked.following == Following::kFilling;
 }
 
 void Inbox::ApplyMessageEvent(Tracked& tracked, wire::Event& event,
@@ -290,7 +305,9 @@ void Inbox::Apply(Tracked& tracked, wire::MessageDeleted& event,
   Outgoing deletion{journal::EventKind::kDeleted, {}, false, false, MonoTime{}, ticket};
   deletion.message.id = event.message_id;
   deletion.by_me = was_last && last->sender_id == options_.my_user_id;
-  if (event.new_last_message.present) {
+  // One that was held tells of a last message that may not be it any more; the fill has read the newest.
+  const bool moves_last = was_last || !tracked.last_message_known;
+  if (moves_last && event.new_last_message.present) {
     tracked.last_message = event.new_last_message.value.has_value()
                                ? std::make_unique<wire::Message>(*event.new_last_message.value)
                                : nullptr;

@@ -96,6 +96,7 @@ class Inbox {
     Following following = Following::kNo;
     bool wants_fill = false;
     bool fill_recovers = false;
+    uint64_t fill_id = 0;  // of the fill under way
     bool peeking = false;
     uint64_t last_active = 0;
     // Events of messages that wait while the conversation is being filled.
@@ -107,7 +108,9 @@ class Inbox {
   // dropped on the way back and read again on the way forth, so that memory is bounded by pages.
   struct Fill {
     std::string conversation_id;
+    uint64_t id = 0;
     bool recovers = false;
+    bool way_forth = false;  // the way back has met what was seen
     std::vector<std::string> cursors;                      // of each page; the first is empty
     std::map<size_t, std::vector<wire::Message>> kept;     // pages still held, newest message first
     int pages_past_seen = -1;                              // -1: the last one seen was not met yet
@@ -139,13 +142,19 @@ class Inbox {
   void AppendNow(const Tracked& tracked, const Outgoing& outgoing);
   void FlushWaiting();
   void FlushAllOf(Tracked& tracked);
+  bool HoldsEvents(const Tracked& tracked) const;
   void NoteLastMessage(Tracked& tracked, const wire::Message& message);
 
   // --- reading (inbox_sync.cc) ---
   void StartSync();
+  void ReadList();
   void ReadListPage(std::string cursor);
   void OnListPage(upstream::Page<wire::Conversation> page);
+  void OnListed(wire::Conversation side);
+  void EndList(bool complete);
   void ReadUnreadPage(std::string cursor);
+  void EndUnreads();
+  void RetrySync(const absl::Status& why);
   void FinishSync();
   void WantFill(Tracked& tracked, bool recovers);
   void StartFills();
@@ -158,6 +167,7 @@ class Inbox {
   bool ReachedSeen(Fill& fill, const Tracked& tracked, const std::vector<wire::Message>& items) const;
   void EmitFrom(const std::shared_ptr<Fill>& fill, size_t index);
   void EndFill(const std::shared_ptr<Fill>& fill);
+  Tracked* TargetOf(const Fill& fill);
   void RetryFill(const std::shared_ptr<Fill>& fill, const absl::Status& why);
   void Peek(Tracked& tracked);
   // `then` is dropped when the inbox is gone, or another login has begun meanwhile.
@@ -187,13 +197,19 @@ class Inbox {
   // A conversation that is not tracked had its last activity at or before this when the list was read.
   UnixMillis floor_ = 0;
   UnixMillis newest_activity_ = 0;   // over all conversations, ever
+  // What was said up to here has been seen: the newest activity when the view was complete last.
+  UnixMillis covered_until_ = 0;
+  bool syncing_ = false;  // from a login that lost state until the view is complete
+  bool listing_ = false;  // the list of conversations is being read after an interruption
+  MonoTime retry_sync_at_ = kNever;
   UnixMillis disconnected_at_ = 0;
   std::set<std::string> listed_;     // met by the present walk through a list
-  std::set<std::string> touched_;    // changed by an event since the login
+  std::set<std::string> touched_;    // changed by an event during this sync
 
   // Fills.
   std::deque<std::string> fill_queue_;
   int active_fills_ = 0;
+  uint64_t last_fill_id_ = 0;
   MonoTime retry_fills_at_ = kNever;
   int peeks_ = 0;
 

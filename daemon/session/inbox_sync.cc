@@ -26,8 +26,9 @@ constexpr int kMaxPeeks = 8;
 // Pages of a long fill that are kept on the way back; those behind are read again on the way forth.
 constexpr size_t kKeptPages = 4;
 
-// A fill that failed is tried again after this.
+// A fill, or the reading of the list, that failed is tried again after this.
 constexpr Duration kFillRetry = std::chrono::seconds(2);
+constexpr Duration kSyncRetry = std::chrono::seconds(10);
 
 std::string MessagesPath(const std::string& conversation_id) {
   return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
@@ -64,11 +65,13 @@ template void Inbox::Ask(
 void Inbox::StartSync() {
   ++login_;
   synced_ = false;
+  syncing_ = true;
+  listing_ = synced_before_;
   active_fills_ = 0;
   peeks_ = 0;
   fill_queue_.clear();
-  listed_.clear();
   touched_.clear();
+  retry_fills_at_ = unreads_due_ = kNever;
   for (auto& [id, tracked] : conversations_) {
     tracked.peeking = false;
     // A fill that was interrupted begins anew; what was held for it stays held.
@@ -77,12 +80,29 @@ void Inbox::StartSync() {
     tracked.wants_fill = false;
     if (unfinished) WantFill(tracked, synced_before_);
   }
-  if (synced_before_) {
+  if (login_ == 1) {
+    senders_.Want({options_.my_user_id});
+  } else {
     senders_.Refresh();
+  }
+  if (synced_before_) {
     host_->Append(EncodeUncertainEdits(options_.session_id, disconnected_at_, clock_.WallMillis(),
                                        clock_.WallMillis()));
   }
+  ReadList();
+}
+
+void Inbox::ReadList() {
+  retry_sync_at_ = kNever;
+  listed_.clear();
   ReadListPage("");
+}
+
+// Without the list nothing is known of what was missed: the view is not complete before it has been read.
+void Inbox::RetrySync(const absl::Status& why) {
+  LogWarning("cannot read the conversations of a session; trying again",
+             {{"session", options_.session_id}, {"why", MessageOf(why)}});
+  retry_sync_at_ = clock_.Now() + kSyncRetry;
 }
 
 void Inbox::ReadListPage(std::string cursor) {
@@ -94,58 +114,62 @@ void Inbox::ReadListPage(std::string cursor) {
       &upstream::ParseConversations, [this, cursor](absl::StatusOr<Conversations> page) {
         if (page.ok()) {
           OnListPage(*std::move(page));
-          return;
+        } else {
+          RetrySync(page.status());
         }
-        LogWarning("cannot read the conversations of a session; without them nothing can be "
-                   "recovered until the next login",
-                   {{"session", options_.session_id}, {"why", MessageOf(page.status())}});
-        ReadUnreadPage("");
       });
 }
 
 void Inbox::OnListPage(upstream::Page<wire::Conversation> page) {
-  const UnixMillis margin = newest_activity_ - kListMarginMillis;
   const UnixMillis oldest = page.items.empty() ? 0 : page.items.back().last_message_at;
-  const bool recent_ends_here = oldest < margin;
-  for (wire::Conversation& side : page.items) {
-    listed_.insert(side.id);
-    const bool known = conversations_.contains(side.id);
-    Tracked& tracked = Track(side.id);
-    const UnixMillis last_message_at = side.last_message_at;
-    const bool has_messages = last_message_at > side.joined_at;
-    if (!synced_before_) {
-      // Before the baseline all is history, except what was announced since the subscription.
-      if (!known) {
-        tracked.history_until = tracked.seen_at = last_message_at;
-        tracked.last_message_known = !has_messages;
-      }
-    } else {
-      if (!known) {
-        tracked.history_until = tracked.seen_at = std::max(floor_, side.joined_at - 1);
-      }
-      const bool moved = last_message_at != tracked.side.last_message_at;
-      if (moved) tracked.last_message_known = false;
-      // Within the margin ids decide, whatever the times say.
-      if (has_messages && (last_message_at > tracked.seen_at || last_message_at >= margin)) {
-        WantFill(tracked, /*recovers=*/true);
-      }
-    }
-    SetSide(tracked, std::move(side));
-  }
-  if (page.cursor.has_value() && synced_before_ && !recent_ends_here) {
+  for (wire::Conversation& side : page.items) OnListed(std::move(side));
+  if (page.cursor.has_value() && synced_before_ && oldest >= covered_until_ - kListMarginMillis) {
     ReadListPage(*page.cursor);
     return;
   }
-  if (page.cursor.has_value()) {
-    if (!synced_before_) floor_ = std::max(floor_, oldest);
-  } else {
-    // The whole list was read: what is not in it has been left.
-    std::vector<std::string> left;
-    for (const auto& [id, tracked] : conversations_) {
-      if (tracked.side_known && !listed_.contains(id)) left.push_back(id);
+  if (page.cursor.has_value() && !synced_before_) floor_ = std::max(floor_, oldest);
+  EndList(/*complete=*/!page.cursor.has_value());
+}
+
+void Inbox::OnListed(wire::Conversation side) {
+  listed_.insert(side.id);
+  const bool known = conversations_.contains(side.id);
+  Tracked& tracked = Track(side.id);
+  const bool has_messages = side.last_message_at > side.joined_at;
+  if (!synced_before_) {
+    // Before the baseline all is history, except what was announced since the subscription.
+    const bool announced = !tracked.emitted.empty() || tracked.wants_fill ||
+                           tracked.following != Following::kNo;
+    if (!known || !announced) {
+      tracked.history_until = tracked.seen_at = side.last_message_at;
+      tracked.last_message_known = !has_messages;
     }
-    for (const std::string& id : left) Forget(id);
+  } else {
+    // What was said before one joined, perhaps again, is history.
+    tracked.history_until = std::max(tracked.history_until, side.joined_at - 1);
+    tracked.seen_at = std::max(tracked.seen_at, tracked.history_until);
+    // Within the margin ids decide, whatever the times say.
+    if (has_messages && (side.last_message_at > tracked.seen_at ||
+                         side.last_message_at >= covered_until_ - kListMarginMillis)) {
+      WantFill(tracked, /*recovers=*/true);
+    }
   }
+  SetSide(tracked, std::move(side));
+}
+
+// `complete`: the whole list was read.
+void Inbox::EndList(bool complete) {
+  std::vector<std::string> left;
+  for (auto& [id, tracked] : conversations_) {
+    // What an event told of meanwhile may have come too late for the list, or moved within it.
+    if (complete && tracked.side_known && !listed_.contains(id) && !touched_.contains(id)) {
+      left.push_back(id);
+    } else if (!tracked.held.empty()) {
+      WantFill(tracked, /*recovers=*/true);
+    }
+  }
+  for (const std::string& id : left) Forget(id);
+  listing_ = false;
   listed_.clear();
   ReadUnreadPage("");
 }
@@ -157,34 +181,47 @@ void Inbox::ReadUnreadPage(std::string cursor) {
           ? upstream::ListConversations(kListPage, upstream::ConversationFilter::kUnreadOnly)
           : upstream::ListConversationsAfter(kListPage, cursor),
       &upstream::ParseConversations, [this](absl::StatusOr<Conversations> page) {
-        if (page.ok()) {
-          for (wire::Conversation& side : page->items) {
-            listed_.insert(side.id);
-            const bool known = conversations_.contains(side.id);
-            Tracked& tracked = Track(side.id);
-            if (!known && !synced_before_) {
-              tracked.history_until = tracked.seen_at = side.last_message_at;
-            }
-            SetSide(tracked, std::move(side));
-          }
-          if (page->cursor.has_value()) {
-            ReadUnreadPage(*page->cursor);
-            return;
-          }
-          // What was unread before the interruption and is not now was read elsewhere meanwhile.
-          for (auto& [id, tracked] : conversations_) {
-            if (listed_.contains(id) || touched_.contains(id)) continue;
-            tracked.side.is_unread = false;
-            tracked.side.unread_message_count = 0;
-          }
+        if (!page.ok()) {
+          RetrySync(page.status());
+          return;
         }
-        FinishSync();
+        for (wire::Conversation& side : page->items) {
+          listed_.insert(side.id);
+          const bool known = conversations_.contains(side.id);
+          Tracked& tracked = Track(side.id);
+          if (!known && !synced_before_) {
+            tracked.history_until = tracked.seen_at = side.last_message_at;
+          }
+          SetSide(tracked, std::move(side));
+        }
+        if (page->cursor.has_value()) {
+          ReadUnreadPage(*page->cursor);
+        } else {
+          EndUnreads();
+        }
       });
+}
+
+// What was unread before the interruption and is not now was read elsewhere meanwhile.
+void Inbox::EndUnreads() {
+  std::vector<std::string> unclear;
+  for (auto& [id, tracked] : conversations_) {
+    if (!tracked.side.is_unread || listed_.contains(id)) continue;
+    if (touched_.contains(id)) {
+      unclear.push_back(id);  // what the event told may be newer than the list, or about something else
+    } else {
+      tracked.side.is_unread = false;
+      tracked.side.unread_message_count = 0;
+    }
+  }
+  for (const std::string& id : unclear) LearnSide(id);
+  FinishSync();
 }
 
 void Inbox::FinishSync() {
   synced_ = true;
   synced_before_ = true;
+  syncing_ = false;
   listed_.clear();
   touched_.clear();
   unreads_dirty_ = true;
@@ -202,19 +239,23 @@ void Inbox::WantFill(Tracked& tracked, bool recovers) {
 }
 
 void Inbox::StartFills() {
-  if (!connected_) return;
   if (retry_fills_at_ <= clock_.Now()) retry_fills_at_ = kNever;
   if (retry_fills_at_ != kNever) return;
   const int limit = std::min(kMaxFills, options_.message_subscriptions);
-  while (!fill_queue_.empty() && active_fills_ < limit) {
-    const auto it = conversations_.find(fill_queue_.front());
-    if (it == conversations_.end() || !it->second.wants_fill) {
-      fill_queue_.pop_front();
-      continue;
+  bool room = true;
+  for (auto next = fill_queue_.begin(); next != fill_queue_.end() && active_fills_ < limit;) {
+    const auto it = conversations_.find(*next);
+    const bool wanted = it != conversations_.end() && it->second.wants_fill;
+    if (wanted && it->second.following == Following::kNo) {
+      // Without room for another subscription, those that have one go first: they make it.
+      room = room && MakeRoom();
+      if (!room) {
+        ++next;
+        continue;
+      }
     }
-    if (it->second.following == Following::kNo && !MakeRoom()) return;
-    fill_queue_.pop_front();
-    BeginFill(it->second);
+    next = fill_queue_.erase(next);
+    if (wanted) BeginFill(it->second);
   }
 }
 
@@ -244,6 +285,7 @@ void Inbox::BeginFill(Tracked& tracked) {
   tracked.following = Following::kFilling;
   auto fill = std::make_shared<Fill>();
   fill->conversation_id = tracked.side.id;
+  fill->id = tracked.fill_id = ++last_fill_id_;
   fill->recovers = std::exchange(tracked.fill_recovers, false);
   fill->cursors.push_back("");
   if (tracked.side_known) {
@@ -253,25 +295,28 @@ void Inbox::BeginFill(Tracked& tracked) {
   }
 }
 
+// Null if the conversation was left meanwhile, perhaps joined again.
+Inbox::Tracked* Inbox::TargetOf(const Fill& fill) {
+  const auto it = conversations_.find(fill.conversation_id);
+  return it == conversations_.end() || it->second.fill_id != fill.id ? nullptr : &it->second;
+}
+
 void Inbox::ReadFillSide(std::shared_ptr<Fill> fill) {
   Ask<std::optional<wire::Conversation>>(
       upstream::GetConversation(fill->conversation_id), &upstream::ParseConversation,
       [this, fill](absl::StatusOr<std::optional<wire::Conversation>> side) {
+        Tracked* tracked = TargetOf(*fill);
+        if (tracked == nullptr) return;
         if (!side.ok()) {
           RetryFill(fill, side.status());
-          return;
-        }
-        const auto it = conversations_.find(fill->conversation_id);
-        if (it == conversations_.end() || !side->has_value()) {
-          --active_fills_;
+        } else if (!side->has_value()) {
           Forget(fill->conversation_id);
-          return;
+        } else {
+          // Nobody reads what was said before the user joined as new.
+          tracked->history_until = std::max(tracked->history_until, (*side)->joined_at - 1);
+          SetSide(*tracked, **std::move(side));
+          ReadFillPage(fill, 0);
         }
-        Tracked& tracked = it->second;
-        // Nobody reads what was said before the user joined as new.
-        tracked.history_until = std::max(tracked.history_until, (*side)->joined_at - 1);
-        SetSide(tracked, **std::move(side));
-        ReadFillPage(fill, 0);
       });
 }
 
@@ -281,16 +326,14 @@ void Inbox::ReadFillPage(std::shared_ptr<Fill> fill, size_t index) {
   Ask<Messages>(upstream::ListMessages(fill->conversation_id,
                                        index == 0 ? kFirstMessagePage : kMessagePage, cursor),
                 &upstream::ParseMessages, [this, fill, index](absl::StatusOr<Messages> page) {
+                  if (TargetOf(*fill) == nullptr) return;
                   if (!page.ok()) {
                     RetryFill(fill, page.status());
-                    return;
-                  }
-                  if (!page->has_value() || !conversations_.contains(fill->conversation_id)) {
-                    --active_fills_;
+                  } else if (!page->has_value()) {
                     Forget(fill->conversation_id);
-                    return;
+                  } else {
+                    OnFillPage(fill, index, **std::move(page));
                   }
-                  OnFillPage(fill, index, **std::move(page));
                 });
 }
 
@@ -311,8 +354,7 @@ bool Inbox::ReachedSeen(Fill& fill, const Tracked& tracked,
 void Inbox::OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
                        upstream::Page<wire::Message> page) {
   Tracked& tracked = conversations_.at(fill->conversation_id);
-  const bool way_forth = index + 1 < fill->cursors.size();
-  if (index == 0 && !way_forth) {
+  if (index == 0 && !fill->way_forth) {
     tracked.last_message =
         page.items.empty() ? nullptr : std::make_unique<wire::Message>(page.items.front());
     tracked.last_message_known = true;
@@ -323,10 +365,10 @@ void Inbox::OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
     if (message.sender_id.has_value()) sender_ids.push_back(*message.sender_id);
   }
   if (!sender_ids.empty()) senders_.Want(sender_ids);
-  const bool done = way_forth || !page.cursor.has_value() ||
+  fill->way_forth = fill->way_forth || !page.cursor.has_value() ||
                     ReachedSeen(*fill, tracked, page.items);
   fill->kept[index] = std::move(page.items);
-  if (done) {
+  if (fill->way_forth) {
     EmitFrom(fill, index);
     return;
   }
@@ -347,9 +389,13 @@ void Inbox::EmitFrom(const std::shared_ptr<Fill>& fill, size_t index) {
     std::vector<wire::Message>& items = held.mapped();
     for (auto it = items.rbegin(); it != items.rend(); ++it) {
       if (it->created_at <= tracked.history_until) continue;
+      // Held for after the fill, and found by it.
+      std::erase_if(tracked.held, [&](const auto& held) {
+        const auto* created = std::get_if<wire::MessageCreated>(&held.first);
+        return created != nullptr && created->state.id == it->id;
+      });
       if (EmitSent(tracked, std::move(*it), fill->recovers, nullptr)) ++fill->emitted;
     }
-    fill->cursors.resize(index);
     if (index == 0) break;
     --index;
   }
@@ -371,10 +417,9 @@ void Inbox::RetryFill(const std::shared_ptr<Fill>& fill, const absl::Status& why
   LogWarning("cannot read back a conversation; trying again",
              {{"session", options_.session_id}, {"why", MessageOf(why)}});
   --active_fills_;
-  const auto it = conversations_.find(fill->conversation_id);
-  if (it == conversations_.end()) return;
-  it->second.following = Following::kLive;  // the subscription stands; what comes is held, as a fill is wanted
-  WantFill(it->second, fill->recovers);
+  Tracked& tracked = conversations_.at(fill->conversation_id);
+  tracked.following = Following::kLive;  // the subscription stands; what comes is held, as a fill is wanted
+  WantFill(tracked, fill->recovers);
   retry_fills_at_ = clock_.Now() + kFillRetry;
 }
 
@@ -385,18 +430,20 @@ void Inbox::Peek(Tracked& tracked) {
   ++peeks_;
   Ask<Messages>(upstream::ListMessages(tracked.side.id, 1, ""), &upstream::ParseMessages,
                 [this, id = tracked.side.id](absl::StatusOr<Messages> page) {
-                  --peeks_;
                   const auto it = conversations_.find(id);
-                  if (it == conversations_.end()) return;
+                  if (it == conversations_.end() || !it->second.peeking) return;
                   Tracked& peeked = it->second;
+                  --peeks_;
                   peeked.peeking = false;
                   // An unreadable conversation is shown without its message until the next event.
                   peeked.last_message_known = true;
                   unreads_dirty_ = true;
-                  if (!page.ok() || !page->has_value() || (*page)->items.empty()) return;
+                  if (!page.ok() || !page->has_value()) return;
+                  peeked.last_message.reset();
+                  if ((*page)->items.empty()) return;
                   wire::Message& message = (*page)->items.front();
                   if (message.sender_id.has_value()) senders_.Want({*message.sender_id});
-                  NoteLastMessage(peeked, message);
+                  peeked.last_message = std::make_unique<wire::Message>(std::move(message));
                 });
 }
 

@@ -47,7 +47,7 @@ void Inbox::PublishUnreads(bool stale) {
     unreads.push_back({&tracked.side, &last,
                        last.sender_id.has_value() ? senders_.Find(*last.sender_id) : nullptr});
   }
-  std::sort(unreads.begin(), unreads.end(), [](const Unread& a, const Unread& b) {
+  std::stable_sort(unreads.begin(), unreads.end(), [](const Unread& a, const Unread& b) {
     return a.conversation->last_message_at > b.conversation->last_message_at;
   });
   UnreadKey key;

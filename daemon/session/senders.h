@@ -19,7 +19,7 @@ namespace talkjsd::session {
 class SendersHost {
  public:
   virtual ~SendersHost() = default;
-  // Waits for a connection for as long as it takes.
+  // Only while logged in. Answers with an error after a lost connection; what is still wanted is asked again then.
   virtual void Call(upstream::Request request, upstream::CallDone done) = 0;
   virtual void SubscribeUsers(const std::vector<std::string>& ids) = 0;
   virtual void UnsubscribeUser(const std::string& id) = 0;

@@ -75,8 +75,11 @@ void Session::OnLoggedIn(bool state_kept) {
 // `me` was given with attributes: they overwrite TalkJS's, once, before anything is read (session-api.md section 2).
 void Session::WriteUser() {
   connection_.CallFirst(upstream::SetUser(*info_.user_id, *user_attributes_),
-                   [this](absl::StatusOr<upstream::Reply> reply) {
-                     if (!reply.ok()) return;
+                   [this, attributes = *user_attributes_](absl::StatusOr<upstream::Reply> reply) {
+                     if (!reply.ok()) {
+                       user_attributes_ = attributes;  // with the next login
+                       return;
+                     }
                      user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
                      if (!user_trouble_.ok()) {
                        LogWarning("TalkJS did not take the user's attributes",
@@ -162,7 +165,7 @@ void Session::Call(upstream::Request request, upstream::CallDone done) {
   connection_.Enqueue(std::move(request), std::move(done));
 }
 
-void Session::Subscribe(std::string path) { connection_.Subscribe(std::move(path), nullptr); }
+void Session::Subscribe(std::string path) { connection_.Subscribe(std::move(path)); }
 
 void Session::Unsubscribe(const std::string& path) { connection_.Unsubscribe(path); }
 

@@ -149,8 +149,8 @@ void Connection::Enqueue(Request request, CallDone done) {
   Run();
 }
 
-void Connection::Subscribe(std::string path, CallDone done) {
-  protocol_.Subscribe(std::move(path), std::move(done), env_.clock.Now());
+void Connection::Subscribe(std::string path) {
+  protocol_.Subscribe(std::move(path), env_.clock.Now());
   Run();
 }
 

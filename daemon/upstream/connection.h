@@ -85,9 +85,10 @@ class Connection {
   void Call(Request request, Duration timeout, CallDone done);
   // As Enqueue, ahead of everything queued: from within OnLoggedIn.
   void CallFirst(Request request, CallDone done);
-  // A call of the session itself: waits for a login for as long as it takes, whatever the phase.
+  // A call that OnLoggedIn begins. If the connection is lost before its answer, and state with it, it ends with UNAVAILABLE
+  // after OnStatusChanged: the next OnLoggedIn begins anew.
   void Enqueue(Request request, CallDone done);
-  void Subscribe(std::string path, CallDone done);
+  void Subscribe(std::string path);
   void Unsubscribe(const std::string& path);
   void SubscribeUsers(const std::vector<std::string>& ids);
   void UnsubscribeUser(const std::string& id);

@@ -42,6 +42,9 @@ constexpr Duration kMinRenewalGap = seconds(5);
 // A connection that has been logged in for so long was no failure: the next loss starts with the first delay again.
 constexpr Duration kStableAfter = seconds(30);
 
+// Logins that TalkJS ends sooner than that: after so many the next ones are paced.
+constexpr int kFreeLogins = 3;
+
 constexpr size_t kUsersPerSubscribe = 1000;
 
 Duration RefreshDelay(int64_t lifetime_seconds) {
@@ -164,9 +167,9 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
       if (!socket_wanted_) {
         if (phase_ != Phase::kConnecting) Enter(Phase::kConnecting);
         OpenSoon(lost ? backoff_.Next(random_) : Duration::zero());
-      } else if (socket_open_ && (login_ == Login::kReady || login_ == Login::kLoggingIn)) {
-        // In kLoggingIn without a request under way, the socket waits for just this token.
-        if (login_request_ < 0) SendLogin(now);
+      } else if (socket_open_ && login_request_ < 0) {
+        // With a login under way, its answer decides.
+        SendLogin(now);
       }
       return;
     case TokenResult::Kind::kRetry:
@@ -181,6 +184,7 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
       if (socket_wanted_) Emit(CloseSocket{});
       ForgetSocket();
       Enter(Phase::kWaitingForToken, result.why);
+      TakeBackCalls();
       return;
     case TokenResult::Kind::kFatal:
       Fail(result.why, now);
@@ -195,6 +199,7 @@ void Protocol::OnCredentialsReplaced(MonoTime now) {
   token_asked_ = false;
   if (phase_ == Phase::kFailed || phase_ == Phase::kWaitingForToken) {
     token_.reset();
+    token_fresh_ = false;
     if (!socket_wanted_) Enter(Phase::kConnecting);
     WantToken(TokenCause::kFirst);
     return;
@@ -233,29 +238,27 @@ void Protocol::OnSocketClosed(const absl::Status& why, MonoTime now) {
 void Protocol::DropSocket(const absl::Status& why, MonoTime now) {
   (void)now;
   ForgetSocket();
-  // What was under way is sent again after the next login, unchanged and in its order (3.4).
-  std::list<Pending> again;
-  for (auto& [number, pending] : std::exchange(in_flight_, {})) {
-    if (pending.subscription) {
-      if (pending.done) Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
-    } else {
-      again.push_back(std::move(pending));
-    }
-  }
-  // Queued subscriptions are rebuilt from what is wanted.
-  queue_.remove_if([this](Pending& pending) {
-    if (pending.subscription && pending.done) {
-      Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
-    }
-    return pending.subscription;
-  });
-  queue_.splice(queue_.begin(), again);
   Enter(Phase::kWaiting, why);
+  TakeBackCalls();
   if (token_.has_value()) {
     OpenSoon(backoff_.Next(random_));
   } else {
     WantToken(TokenCause::kFirst);
   }
+}
+
+// The socket is gone: what was under way is sent again after the next login, unchanged and in its order (3.4).
+// Subscriptions are rebuilt from what is wanted, the session's own calls by what LoggedIn begins.
+void Protocol::TakeBackCalls() {
+  for (auto& [number, pending] : std::exchange(in_flight_, {})) Requeue(std::move(pending));
+  queue_.remove_if([this](Pending& pending) {
+    const bool repeated = pending.deadline != kNever || restart_announced_;
+    if (repeated && !pending.subscription) return false;
+    if (pending.done) {
+      Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
+    }
+    return true;
+  });
 }
 
 void Protocol::ServerSpoke(MonoTime now) {
@@ -296,10 +299,11 @@ void Protocol::Tick(MonoTime now) {
   if (stable_at_ <= now) {
     stable_at_ = kNever;
     backoff_.Reset();
+    logins_void_ = 0;
   }
   if (retry_login_at_ <= now) {
     retry_login_at_ = kNever;
-    if (token_.has_value()) SendLogin(now);
+    if (token_.has_value() && login_request_ < 0) SendLogin(now);
   }
   if (refresh_at_ <= now) {
     refresh_at_ = kNever;
@@ -316,7 +320,6 @@ void Protocol::SendLogin(MonoTime now) {
   if (login_ == Login::kReady) login_ = Login::kRenewing;
   json::object data;
   data["token"] = json::string_view(token_->Expose().data(), token_->Expose().size());
-  last_renewal_ = now;
   login_request_ = SendFrame("POST", "/session/renew", json::serialize(data), now);
 }
 
@@ -328,9 +331,10 @@ void Protocol::OnLoginAnswer(int status, const Reply& reply, MonoTime now) {
   const absl::Status why = ParseDone(reply, "logging in");
   if (status == 401) {
     ++refusals_;
-    token_.reset();
-    if (login_ == Login::kRenewing) LoginVoid(now);
-    if (refusals_ == 1) {
+    LoginVoid();
+    if (token_fresh_) {
+      SendLogin(now);  // a newer one came while the refused one was under way
+    } else if (refusals_ == 1) {
       WantToken(TokenCause::kRefused);
     } else {
       // The source hands out tokens that TalkJS refuses: no loop as fast as they come.
@@ -352,7 +356,7 @@ void Protocol::OnLoginAnswer(int status, const Reply& reply, MonoTime now) {
 void Protocol::ScheduleLoginRetry(const absl::Status& why, MonoTime now) {
   if (login_ == Login::kRenewing) {
     login_ = Login::kReady;  // the present login holds until TalkJS says otherwise
-    refresh_at_ = now + random_.Between(seconds(5), seconds(10));
+    retry_login_at_ = now + random_.Between(seconds(5), seconds(10));
     return;
   }
   // The socket is of no use and the server in trouble: as a lost connection, with its growing delays.
@@ -380,7 +384,10 @@ void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
   login_ = Login::kReady;
   // A newer token that arrived meanwhile is used at once.
   if (token_fresh_) SendLogin(now);
-  if (renewal) return;
+  if (renewal) {
+    Enter(Phase::kReady);  // ends the trouble that the renewal may have had
+    return;
+  }
 
   stable_at_ = now + kStableAfter;
   const bool state_kept = std::exchange(restart_announced_, false);
@@ -395,66 +402,53 @@ void Protocol::SendQueued(MonoTime now) {
   if (draining_) Drain(now);
 }
 
-// session.expired, or a 401 for an ordinary call: what was known of this login is void, the socket stays (3.6).
-void Protocol::LoginVoid(MonoTime now) {
-  (void)now;
-  if (login_ != Login::kReady && login_ != Login::kRenewing) return;
+// session.expired, or a 401 for an ordinary call (3.6).
+void Protocol::LogInAgain(TokenCause cause, MonoTime now) {
+  LoginVoid();
+  if (token_fresh_) {
+    SendLogin(now);
+  } else if (++logins_void_ <= kFreeLogins) {
+    WantToken(cause);
+  } else {
+    retry_cause_ = cause;
+    retry_token_at_ = now + SourceRetryDelay(logins_void_ - kFreeLogins, random_);
+  }
+}
+
+// What was known of this login is void, the socket stays; so does a token that has not been tried yet.
+void Protocol::LoginVoid() {
+  if (!token_fresh_) token_.reset();
+  if (!IsLoggedIn()) return;
   login_ = Login::kLoggingIn;
   login_request_ = -1;
-  refresh_at_ = stable_at_ = next_drain_at_ = kNever;
+  refresh_at_ = retry_login_at_ = stable_at_ = next_drain_at_ = kNever;
   draining_ = false;
-  token_.reset();
   restart_announced_ = false;
   // Subscription requests without an answer are void too: all are sent again after the login.
-  for (auto it = in_flight_.begin(); it != in_flight_.end();) {
-    if (!it->second.subscription) {
-      ++it;
-      continue;
-    }
-    if (it->second.done) {
-      Emit(Completed{std::move(it->second.done), Unavailable("the login expired")});
-    }
-    it = in_flight_.erase(it);
-  }
+  std::erase_if(in_flight_, [](const auto& entry) { return entry.second.subscription; });
+  queue_.remove_if([](const Pending& pending) { return pending.subscription; });
   Enter(Phase::kConnecting, MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_TOKEN_EXPIRED,
                                       "TalkJS ended the login; logging in again"));
 }
 
+void Protocol::SendSubscribe(std::string path, std::string data, MonoTime now) {
+  Pending pending;
+  pending.request = {"SUBSCRIBE", std::move(path), std::move(data)};
+  pending.subscription = true;
+  Send(std::move(pending), now);
+}
+
 void Protocol::RestoreSubscriptions(MonoTime now) {
-  auto subscribe = [&](std::string path, std::string data) {
-    Pending pending;
-    pending.request = {"SUBSCRIBE", std::move(path), std::move(data)};
-    pending.subscription = true;
-    Send(std::move(pending), now);
-  };
-  // What Subscribe queued while away is among the wanted ones: its request is sent here, its answer counted once.
-  std::map<std::string, CallDone> waiting;
-  queue_.remove_if([&](Pending& pending) {
-    if (!pending.subscription) return false;
-    if (pending.done) waiting[pending.request.path] = std::move(pending.done);
-    return true;
-  });
-  for (const std::string& path : wanted_) {
-    const auto it = waiting.find(path);
-    if (it == waiting.end()) {
-      subscribe(path, "{}");
-    } else {
-      Pending pending;
-      pending.request = {"SUBSCRIBE", path, "{}"};
-      pending.subscription = true;
-      pending.done = std::move(it->second);
-      Send(std::move(pending), now);
-    }
-  }
+  for (const std::string& path : wanted_) SendSubscribe(path, "{}", now);
   std::vector<std::string> ids;
   for (const std::string& id : wanted_users_) {
     ids.push_back(id);
     if (ids.size() == kUsersPerSubscribe) {
-      subscribe("/users", UsersData(ids));
+      SendSubscribe("/users", UsersData(ids), now);
       ids.clear();
     }
   }
-  if (!ids.empty()) subscribe("/users", UsersData(ids));
+  if (!ids.empty()) SendSubscribe("/users", UsersData(ids), now);
 }
 
 // --- frames ---
@@ -505,10 +499,7 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
     }
   }
   Emit(std::move(received));
-  if (expired && (login_ == Login::kReady || login_ == Login::kRenewing)) {
-    LoginVoid(now);
-    WantToken(TokenCause::kExpired);
-  }
+  if (expired && IsLoggedIn()) LogInAgain(TokenCause::kExpired, now);
 }
 
 void Protocol::Acknowledge(int64_t publish_number, int64_t socket_generation) {
@@ -537,31 +528,23 @@ void Protocol::CallFirst(Request request, CallDone done, MonoTime now) {
   Send(std::move(pending), now);
 }
 
-void Protocol::Subscribe(std::string path, CallDone done, MonoTime now) {
-  wanted_.insert(path);
-  Pending pending;
-  pending.request = {"SUBSCRIBE", std::move(path), "{}"};
-  pending.done = std::move(done);
-  pending.subscription = true;
-  Enqueue(std::move(pending), now);
+void Protocol::Subscribe(std::string path, MonoTime now) {
+  // Not logged in: sent with the login. A subscription does not wait behind calls (3.9).
+  if (wanted_.insert(path).second && IsLoggedIn()) SendSubscribe(std::move(path), "{}", now);
 }
 
 void Protocol::Unsubscribe(const std::string& path, MonoTime now) {
-  if (wanted_.erase(path) == 0 || login_ != Login::kReady) return;
+  if (wanted_.erase(path) == 0 || !IsLoggedIn()) return;
   SendFrame("UNSUBSCRIBE", path, "{}", now);
 }
 
 void Protocol::SubscribeUsers(const std::vector<std::string>& ids, MonoTime now) {
   wanted_users_.insert(ids.begin(), ids.end());
-  if (login_ != Login::kReady) return;  // sent with the login
-  Pending pending;
-  pending.request = {"SUBSCRIBE", "/users", UsersData(ids)};
-  pending.subscription = true;
-  Enqueue(std::move(pending), now);
+  if (IsLoggedIn()) SendSubscribe("/users", UsersData(ids), now);
 }
 
 void Protocol::UnsubscribeUser(const std::string& id, MonoTime now) {
-  if (wanted_users_.erase(id) == 0 || login_ != Login::kReady) return;
+  if (wanted_users_.erase(id) == 0 || !IsLoggedIn()) return;
   SendFrame("UNSUBSCRIBE", wire::JoinPath({"users", id}), "{}", now);
 }
 
@@ -570,16 +553,24 @@ void Protocol::Enqueue(Pending pending, MonoTime now) {
     if (pending.done) Emit(Completed{std::move(pending.done), Unavailable("the session is not running")});
     return;
   }
-  const bool can_send = (login_ == Login::kReady || login_ == Login::kRenewing) && socket_open_;
-  // A subscription does not wait behind calls (3.9).
-  if (can_send && (pending.subscription || (!draining_ && queue_.empty()))) {
+  pending.order = ++last_order_;
+  if (IsLoggedIn() && !draining_ && queue_.empty()) {
     Send(std::move(pending), now);
-    return;
+  } else {
+    queue_.push_back(std::move(pending));
   }
-  queue_.push_back(std::move(pending));
+}
+
+// Back to its place among those that wait.
+void Protocol::Requeue(Pending pending) {
+  const auto next = std::find_if(queue_.begin(), queue_.end(), [&](const Pending& other) {
+    return other.order > pending.order;
+  });
+  queue_.insert(next, std::move(pending));
 }
 
 void Protocol::Send(Pending pending, MonoTime now) {
+  pending.sent = true;
   const int64_t number =
       SendFrame(pending.request.method, pending.request.path, pending.request.data, now);
   in_flight_.emplace(number, std::move(pending));
@@ -587,7 +578,7 @@ void Protocol::Send(Pending pending, MonoTime now) {
 
 void Protocol::Drain(MonoTime now) {
   next_drain_at_ = kNever;
-  if (login_ != Login::kReady && login_ != Login::kRenewing) return;
+  if (!IsLoggedIn()) return;
   while (!queue_.empty()) {
     Pending& front = queue_.front();
     if (front.not_before > now) {
@@ -610,20 +601,20 @@ void Protocol::Drain(MonoTime now) {
 void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
   const int status = reply.status;
   if (status == 401) {
-    if (!pending.subscription) queue_.push_front(std::move(pending));
-    if (login_ == Login::kReady || login_ == Login::kRenewing) {
-      LoginVoid(now);
-      WantToken(TokenCause::kRefused);
-    }
+    if (!pending.subscription) Requeue(std::move(pending));
+    if (IsLoggedIn()) LogInAgain(TokenCause::kRefused, now);
     return;
   }
   if (status == 429 || (status == 500 && ++pending.server_errors < kMaxServerErrors)) {
     pending.not_before = now + throttle_.Next(now, random_);
-    queue_.push_front(std::move(pending));
-    next_drain_at_ = queue_.front().not_before;
+    Requeue(std::move(pending));
+    if (next_drain_at_ == kNever) next_drain_at_ = queue_.front().not_before;
     return;
   }
   if (status == 200 || (status >= 400 && status < 410)) throttle_.Reset();
+  if (pending.subscription && status != 200) {
+    Emit(ProtocolError{"SUBSCRIBE was answered with " + std::to_string(status)});
+  }
   if (pending.done) Emit(Completed{std::move(pending.done), std::move(reply)});
   if (!queue_.empty() && !draining_ && next_drain_at_ == kNever) Drain(now);
 }
@@ -637,7 +628,7 @@ void Protocol::ExpireCalls(MonoTime now) {
       "the session is not connected to TalkJS; see its state, and try again");
   queue_.remove_if([&](Pending& pending) {
     if (pending.deadline > now) return false;
-    if (pending.done) Emit(Completed{std::move(pending.done), socket_open_ ? late : away});
+    if (pending.done) Emit(Completed{std::move(pending.done), pending.sent ? late : away});
     return true;
   });
   for (auto it = in_flight_.begin(); it != in_flight_.end();) {

@@ -127,14 +127,16 @@ class Protocol {
   void Fail(const absl::Status& why, MonoTime now);
   void Tick(MonoTime now);
 
-  // `done` comes with the final answer (realtime.md 3.5) or with UNAVAILABLE at `deadline` (kNever: waits for ever).
+  // `done` comes with the final answer (realtime.md 3.5), or at `deadline`: DEADLINE_EXCEEDED if it was sent, otherwise
+  // UNAVAILABLE. With kNever it belongs to what LoggedIn begins: it ends with UNAVAILABLE when the socket is lost and
+  // state with it, and is asked again by whoever acts upon the next LoggedIn.
   void Call(Request request, MonoTime deadline, CallDone done, MonoTime now);
   // Ahead of what is queued: for what must precede everything else after LoggedIn.
   void CallFirst(Request request, CallDone done, MonoTime now);
   // After LoggedIn has been acted upon: sends what had queued up, at the protocol's pace (3.9).
   void SendQueued(MonoTime now);
-  // Wanted until Unsubscribe, across reconnects. `done` (may be null): with the first answer, or at the loss of the socket.
-  void Subscribe(std::string path, CallDone done, MonoTime now);
+  // Wanted until Unsubscribe, across reconnects.
+  void Subscribe(std::string path, MonoTime now);
   void Unsubscribe(const std::string& path, MonoTime now);
   void SubscribeUsers(const std::vector<std::string>& ids, MonoTime now);
   void UnsubscribeUser(const std::string& id, MonoTime now);
@@ -153,11 +155,13 @@ class Protocol {
   enum class Login { kNone, kLoggingIn, kReady, kRenewing };
   struct Pending {
     Request request;
+    uint64_t order = 0;  // place among the calls that wait; 0: ahead of all
     MonoTime deadline = kNever;
     MonoTime not_before{};
     CallDone done;
     int server_errors = 0;
     bool subscription = false;
+    bool sent = false;
   };
 
   void Enter(Phase phase, absl::Status why = absl::OkStatus());
@@ -170,14 +174,19 @@ class Protocol {
   void SendLogin(MonoTime now);
   void OnLoginAnswer(int status, const Reply& reply, MonoTime now);
   void OnLoginAccepted(const Reply& reply, MonoTime now);
-  void LoginVoid(MonoTime now);
+  void LogInAgain(TokenCause cause, MonoTime now);
+  void LoginVoid();
+  bool IsLoggedIn() const { return login_ == Login::kReady || login_ == Login::kRenewing; }
   void OnAnswer(Pending pending, Reply reply, MonoTime now);
   void ScheduleLoginRetry(const absl::Status& why, MonoTime now);
   void Enqueue(Pending pending, MonoTime now);
+  void Requeue(Pending pending);
+  void TakeBackCalls();
   void Drain(MonoTime now);
   void Send(Pending pending, MonoTime now);
   int64_t SendFrame(std::string_view method, std::string_view path, std::string_view data,
                     MonoTime now);
+  void SendSubscribe(std::string path, std::string data, MonoTime now);
   void RestoreSubscriptions(MonoTime now);
   void ServerSpoke(MonoTime now);
   void Ping(MonoTime now);
@@ -210,15 +219,16 @@ class Protocol {
   bool token_asked_ = false;
   bool token_fresh_ = false;  // not yet sent
   int refusals_ = 0;          // 401 answers to login in a row
+  int logins_void_ = 0;       // ended by TalkJS since one lasted
   int token_failures_ = 0;
   MonoTime retry_token_at_ = kNever;
   TokenCause retry_cause_ = TokenCause::kFirst;
   MonoTime retry_login_at_ = kNever;
   MonoTime refresh_at_ = kNever;
-  MonoTime last_renewal_{};
 
   // Calls.
-  std::list<Pending> queue_;
+  std::list<Pending> queue_;  // by order
+  uint64_t last_order_ = 0;
   std::map<int64_t, Pending> in_flight_;
   CallThrottle throttle_;
   bool draining_ = false;  // the queue built up before this login is being sent
