@@ -130,9 +130,20 @@ void EventLoop::Impl::Run() {
   io.run();
 }
 
-EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>(std::move(name))) {}
+EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>(std::move(name))) {
+  remote_->loop_ = this;
+}
 
-EventLoop::~EventLoop() { Stop(); }
+EventLoop::~EventLoop() {
+  Stop();
+  const std::lock_guard lock(remote_->mutex_);
+  remote_->loop_ = nullptr;
+}
+
+void EventLoop::Remote::Post(std::function<void()> work) {
+  const std::lock_guard lock(mutex_);
+  if (loop_ != nullptr) loop_->Post(std::move(work));
+}
 
 void EventLoop::Start() {
   impl_->thread = std::thread([impl = impl_.get()] { impl->Run(); });

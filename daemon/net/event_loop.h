@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "daemon/base/clock.h"
@@ -31,6 +32,20 @@ class EventLoop {
   void Stop();
 
   void Post(std::function<void()> work);
+
+  // Posts for those who may outlive the loop, such as a transfer of another thread's: work for a loop
+  // that is gone is dropped. Thread-safe.
+  class Remote {
+   public:
+    void Post(std::function<void()> work);
+
+   private:
+    friend class EventLoop;
+    std::mutex mutex_;
+    EventLoop* loop_ = nullptr;  // guarded by mutex_
+  };
+  std::shared_ptr<Remote> remote() const { return remote_; }
+
   // Posts and waits until it has run. Not from the loop's own thread. Returns without running it if the loop is stopped.
   void PostAndWait(std::function<void()> work);
   bool InLoop() const;
@@ -42,6 +57,7 @@ class EventLoop {
   friend class Timer;
   struct Impl;
   std::unique_ptr<Impl> impl_;
+  const std::shared_ptr<Remote> remote_ = std::make_shared<Remote>();
 };
 
 // A coarse timer: its function runs on the loop at the given time or up to 50 ms later, so that many due timers share

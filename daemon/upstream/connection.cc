@@ -105,26 +105,27 @@ void Connection::Stop(const absl::Status& why, std::function<void()> closed) {
   }
 }
 
-// The SDK does the same at the creation of a session (realtime.md 6.13): 404 is fatal, all else counts as valid.
+// The SDK does the same at the creation of a session (realtime.md 6.13): 404 is fatal, all else
+// counts as valid.
 void Connection::CheckApp() {
   net::HttpRequest request;
   request.url = options_.urls.internal + "/" + wire::EncodeSegment(options_.app_id);
   request.headers = {"Content-Type: application/json"};
-  env_.http.Fetch(std::move(request), [self = std::weak_ptr<Connection*>(self_),
-                                       &loop = env_.loop](
-                                          absl::StatusOr<net::HttpResponse> response) {
-    if (!response.ok() || response->status != 404) return;
-    loop.Post([self] {
-      const auto connection = self.lock();
-      if (connection == nullptr) return;
-      (*connection)
-          ->protocol_.Fail(MakeError(absl::StatusCode::kFailedPrecondition,
-                                     v1::ERROR_REASON_APP_NOT_FOUND,
-                                     "TalkJS does not know this app id: check it"),
-                           (*connection)->env_.clock.Now());
-      (*connection)->Run();
-    });
-  });
+  env_.http.Fetch(
+      std::move(request), [self = std::weak_ptr<Connection*>(self_),
+                           loop = env_.loop.remote()](absl::StatusOr<net::HttpResponse> response) {
+        if (!response.ok() || response->status != 404) return;
+        loop->Post([self] {
+          const auto connection = self.lock();
+          if (connection == nullptr) return;
+          (*connection)
+              ->protocol_.Fail(
+                  MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_APP_NOT_FOUND,
+                            "TalkJS does not know this app id: check it"),
+                  (*connection)->env_.clock.Now());
+          (*connection)->Run();
+        });
+      });
 }
 
 void Connection::Call(Request request, Duration timeout, CallDone done) {
@@ -194,8 +195,8 @@ void Connection::OnSocketClosed(const absl::Status& why) {
   Run();
 }
 
-// Carries out what the machine wants, until it wants nothing more. Reached again from within a callback, it leaves the
-// work to the loop that is running.
+// Carries out what the machine wants, until it wants nothing more. Reached again from within a
+// callback, it leaves the work to the loop that is running.
 void Connection::Run() {
   if (running_) return;
   running_ = true;
@@ -218,9 +219,8 @@ void Connection::Do(OpenSocket&& action) {
     OpenSocketNow();
     return;
   }
-  status_.next_attempt_at =
-      env_.clock.WallMillis() +
-      std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
+  status_.next_attempt_at = env_.clock.WallMillis() +
+                            std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
   open_timer_.Set(now + delay);
   StatusChanged();
 }

@@ -84,9 +84,10 @@ class SigningKeyTokenSource : public TokenSource {
 
   void Get(const NeedToken& need, Done done) override {
     if (need.refusals >= kRefusalsUntilFatal) {
-      done(Fatal(v1::ERROR_REASON_TOKEN_REFUSED,
-                 "TalkJS refuses tokens signed with this key: check that it is the secret key of the "
-                 "app and that this host's clock is right, then replace the credentials"));
+      done(Fatal(
+          v1::ERROR_REASON_TOKEN_REFUSED,
+          "TalkJS refuses tokens signed with this key: check that it is the secret key of the "
+          "app and that this host's clock is right, then replace the credentials"));
       return;
     }
     wire::JwtClaims claims;
@@ -113,7 +114,7 @@ class BokenTokenSource : public TokenSource {
       : url_(std::move(internal_url) + "/" + wire::EncodeSegment(app_id) + "/bokens/" +
              wire::EncodeSegment(user_id)),
         signature_(std::move(signature)),
-        loop_(loop),
+        loop_(loop.remote()),
         http_(http) {}
 
   void Get(const NeedToken& need, Done done) override {
@@ -128,9 +129,9 @@ class BokenTokenSource : public TokenSource {
     alive_ = std::make_shared<bool>(true);
     http_.Fetch(std::move(request),
                 [this, alive = std::weak_ptr<bool>(alive_), done = std::move(done),
-                 &loop = loop_](absl::StatusOr<net::HttpResponse> response) mutable {
-                  loop.Post([this, alive = std::move(alive), done = std::move(done),
-                             response = std::move(response)] {
+                 loop = loop_](absl::StatusOr<net::HttpResponse> response) mutable {
+                  loop->Post([this, alive = std::move(alive), done = std::move(done),
+                              response = std::move(response)] {
                     if (!alive.expired()) done(Read(response));
                   });
                 });
@@ -158,14 +159,14 @@ class BokenTokenSource : public TokenSource {
       return Fatal(v1::ERROR_REASON_APP_NOT_FOUND, "TalkJS does not know this app id: check it");
     }
     if (status != 200) {
-      const std::string message = "TalkJS answered " + std::to_string(status) +
-                                  " when asked for a login token";
+      const std::string message =
+          "TalkJS answered " + std::to_string(status) + " when asked for a login token";
       if (status >= 400 && status < 500 && status != 429) {
         return Fatal(v1::ERROR_REASON_AUTHENTICATION_REFUSED,
                      message + "; replace the credentials");
       }
-      return retry(MakeError(absl::StatusCode::kUnavailable,
-                             v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message + "; trying again"));
+      return retry(MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+                             message + "; trying again"));
     }
     auto body = wire::ParseJson(response->body);
     const boost::json::value* boken =
@@ -180,7 +181,7 @@ class BokenTokenSource : public TokenSource {
 
   const std::string url_;
   const Secret signature_;
-  net::EventLoop& loop_;
+  const std::shared_ptr<net::EventLoop::Remote> loop_;
   net::HttpClient& http_;
   std::shared_ptr<bool> alive_;
 };
