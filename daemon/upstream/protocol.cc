@@ -176,8 +176,9 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
       ++token_failures_;
       retry_cause_ = token_.has_value() ? TokenCause::kRenewal : TokenCause::kFirst;
       retry_token_at_ = now + SourceRetryDelay(token_failures_, random_);
-      // A renewal that fails is no trouble yet for a session whose present token works.
-      Enter(token_.has_value() ? phase_ : Phase::kWaitingForToken, result.why);
+      // A renewal that fails is no trouble yet for a session whose present token works. Without one the session is as
+      // far from TalkJS as with a socket that does not open: calls wait, and no client can help.
+      Enter(token_.has_value() || lost ? phase_ : Phase::kConnecting, result.why);
       return;
     case TokenResult::Kind::kWait:
       if (token_.has_value()) return;  // a renewal that cannot be had: the present token serves until it expires

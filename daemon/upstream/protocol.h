@@ -44,7 +44,7 @@ enum class TokenCause {
 struct TokenResult {
   enum class Kind {
     kToken,
-    kRetry,  // the source is in trouble: asked again with back-off
+    kRetry,  // TalkJS, which hands it out, is in trouble: asked again with back-off
     kWait,   // none can be had until somebody supplies one
     kFatal,  // none will ever be had with these credentials
   };
