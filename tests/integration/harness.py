@@ -441,7 +441,7 @@ class Sdk:
 
     def __init__(self, case, host, users):
         self._process = subprocess.Popen(
-            [os.environ.get("TALKJSD_NODE", "node"), os.path.join(ROOT, "tests", "integration", "senders.mjs"), host, *users],
+            ["node", os.path.join(ROOT, "tests", "integration", "senders.mjs"), host, *users],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

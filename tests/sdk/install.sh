@@ -1,8 +1,6 @@
-# For test scripts, after not_run.sh: sets $node, and installs the packages that tests/sdk/package-lock.json pins; where
-# this machine cannot, the test ends.
+# For test scripts, after not_run.sh: installs the packages that package-lock.json pins, or ends the test as not run.
 _sdk=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v npm >/dev/null || not_run "npm is not installed (deploy/install-packages test)"
-node=$("$_sdk/../node/find" 2>&1) || not_run "$node"
 # Tests run side by side; one of them installs.
 exec 9>"${TMPDIR:-/tmp}/talkjsd-sdk-npm.lock"
 flock 9
