@@ -159,19 +159,21 @@ class Chat:
         self.daemon, self.as_json = daemon, as_json
         self.events = queue.Queue()
         self.streams = []
-        self.received = set()  # (user, kind, message id)
+        self.received = set()  # (user, kind, message id; None for a list of unreads)
 
     def play(self):
         for user in ("alice", "bob"):
             self.daemon.ctl(
                 "session", "create", "--app-id", APP, "--user", user, "--name", user.capitalize(),
-                "--no-credentials", "--wait", "--timeout", str(READY_SECONDS),
+                "--role", "default", "--no-credentials", "--wait", "--timeout", str(READY_SECONDS),
             )  # fmt: skip
         for user in ("alice", "bob"):
             for kind in ("messages", "unreads"):
                 self.streams.append(Stream(self.daemon, kind, user, self.events))
         for stream in self.streams:
             stream.wait_until_open()
+        print("alice and bob are logged in; what their gRPC streams carry:", flush=True)
+        self.wait_for({(user, "unreads", None) for user in ("alice", "bob")}, "the first lists")
         in_conversation = set()
         for sender, text in CHAT:
             in_conversation.add(sender)
@@ -186,6 +188,10 @@ class Chat:
         print(f"{sender:>6} -> {text}", flush=True)
         wanted = {(user, "messages", message_id) for user in in_conversation}
         wanted |= {(user, "unreads", message_id) for user in in_conversation if user != sender}
+        self.wait_for(wanted, f"message {message_id}")
+
+    def wait_for(self, wanted, what):
+        """Takes events until all of `wanted` have arrived."""
         deadline = time.monotonic() + EVENT_SECONDS
         while not wanted <= self.received:
             try:
@@ -194,7 +200,7 @@ class Chat:
                 missing = ", ".join(f"{kind} of {user}" for user, kind, _ in wanted - self.received)
                 said = [line for stream in self.streams for line in stream.said]
                 raise QuickstartError(
-                    f"no event in {EVENT_SECONDS} s for message {message_id}: {missing}\n"
+                    f"no event in {EVENT_SECONDS} s for {what}: {missing}\n"
                     + "\n".join(said + [self.daemon.log()])
                 ) from None
 
@@ -205,6 +211,7 @@ class Chat:
             if "sent" in event:
                 self.received.add((user, kind, event["sent"]["id"]))
         else:
+            self.received.add((user, kind, None))
             for item in event.get("conversations", []):
                 if int(item["unread_message_count"]) > 0:
                     self.received.add((user, kind, item["last_message"]["id"]))
@@ -227,7 +234,7 @@ def how_to_connect(daemon):
     ctl = os.path.relpath(daemon.talkjsctl)
     ctl = daemon.talkjsctl if ctl.startswith("..") else ctl
     python_path = os.path.join(os.path.dirname(os.path.dirname(ctl)), "python")
-    grpcurl = f"grpcurl -plaintext -unix -max-time 5 {daemon.socket} talkjs.sidecar.v1"
+    grpcurl = "grpcurl -plaintext -max-time 5 $TALKJSD_ADDRESS talkjs.sidecar.v1"
     return f"""
 talkjsd stays up; what happens is printed here. In another terminal, in this directory:
 
@@ -258,8 +265,9 @@ def main():
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    # SIGTERM ends it as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM and a closed terminal end it as Ctrl-C does.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     # Short: a socket's path has 107 characters at most.
     directory = tempfile.mkdtemp(prefix="talkjsd-", dir="/tmp")
     daemon = chat = problem = None
@@ -274,11 +282,14 @@ def main():
             chat.follow()
     except QuickstartError as error:
         problem = str(error)
+    except BrokenPipeError:
+        problem = "nobody reads its output any more"
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         if chat is not None:
             chat.stop()
         if daemon is not None:
