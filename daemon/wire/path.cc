@@ -95,7 +95,7 @@ std::string JoinPath(std::initializer_list<std::string_view> segments) {
     out += '/';
     out += EncodeSegment(segment);
   }
-  if (out.empty()) out = "/";
+  if (out.empty()) out.push_back('/');
   return out;
 }
 
