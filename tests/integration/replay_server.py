@@ -43,7 +43,8 @@ class Recording:
         if not isinstance(frame, list) or len(frame) < 2:
             return
         if record["dir"] == "c2s" and isinstance(frame[1], str) and frame[1] != "ACK":
-            self._asked[frame[0]] = frame[1:4]
+            method, path, data = [*frame[1:4], None, None][:3]
+            self._asked[frame[0]] = method, path, data if isinstance(data, dict) else {}
         elif record["dir"] == "s2c" and frame[1] == "PUBLISH":
             self.publishes.append([event for event in frame[2:] if isinstance(event, dict)])
         elif record["dir"] == "s2c" and frame[0] in self._asked and len(frame) > 2:
@@ -143,6 +144,9 @@ class Connection:
         self._position = 0
         self._number = 0
         self._topics = set()
+        # What is published before the first list has been read would be history. After an announced interruption it is
+        # not read again.
+        self._list_read = index > 0
         self._changed = asyncio.Condition()
         self._sides = {side["id"]: dict(side) for side in first_sides(self._recording)}
 
@@ -157,6 +161,10 @@ class Connection:
                 if frame[1] != "ACK":
                     status, answer = await self._answer(*frame[1:4])
                     await self._socket.send_text(json.dumps([frame[0], status, answer]))
+                    if frame[1:3] == ["GET", LIST] and not self._list_read:
+                        async with self._changed:
+                            self._list_read = True
+                            self._changed.notify_all()
         finally:
             publishing.cancel()
 
@@ -180,7 +188,7 @@ class Connection:
             if data.get("filter"):
                 return 200, {"data": [side for side in self._sides.values() if side["isUnread"]],
                              "cursor": None}
-        recorded = self._recorded(method, path)
+        recorded = self._recorded(method, path, data.get("cursor"))
         if recorded is not None:
             return recorded
         if (method, path) == ("GET", LIST):
@@ -195,15 +203,15 @@ class Connection:
             return 200, {}
         return 404, {"errorCode": "NOT_RECORDED", "reasons": [f"{method} {path}"]}
 
-    def _recorded(self, method, path):
+    def _recorded(self, method, path, cursor):
         """(status, answer), or None. A 401 belongs to a login that was not the daemon's."""
         found = [(position, status, answer)
-                 for position, m, p, _, status, answer in self._recording.answers
-                 if (m, p) == (method, path) and
+                 for position, m, p, data, status, answer in self._recording.answers
+                 if (m, p, data.get("cursor")) == (method, path, cursor) and
                  (status == 200 if (m, p) == LOGIN else status in (200, 403, 404))]
-        if not found:
-            return None
         before = [entry for entry in found if entry[0] <= self._position]
+        if not found or not before and path.endswith("/messages"):
+            return None  # later pages have messages that are not there yet
         _, status, answer = before[-1] if before else found[0]
         if status != 200 and path.startswith(LIST + "/"):
             # The recorded client asked before it was in the conversation; the daemon asks only afterwards.
@@ -213,9 +221,8 @@ class Connection:
     # --- publishes ---
 
     async def _publish_all(self):
-        await self._wait_for(LIST)
-        # The first state of the list has been asked for and answered.
-        await asyncio.sleep(0.05)
+        async with self._changed:
+            await self._changed.wait_for(lambda: LIST in self._topics and self._list_read)
         for events in self._recording.publishes:
             chosen = []
             for event in events:
@@ -323,7 +330,9 @@ class ReplayServer(ws.Server):
             target = head.target.replace(f"/{app_id}", "/demo", 1)
             recorded = next((exchange for exchange in replay.exchanges
                              if (exchange["method"], exchange["path"]) == (head.method, target)), None)
-            if recorded is None:
+            if target == "/api/v0/demo":
+                answer = ws.http_answer(200, b"{}")  # not every client asks whether the app exists
+            elif recorded is None:
                 answer = ws.http_answer(404, b'{"errorCode":"NOT_RECORDED","reasons":[]}')
             else:
                 answer = ws.http_answer(recorded["status"], json.dumps(recorded["body"]).encode())

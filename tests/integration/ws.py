@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import traceback
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -204,11 +205,12 @@ def _masked(payload, mask):
 
 
 class Server:
-    """A TCP server on a free loopback port. serve(reader, writer) is called for each connection; whatever it
-    does not catch ends its connection only."""
+    """A TCP server on a free loopback port. serve(reader, writer) is called for each connection; what it raises ends
+    its connection, and the test, unless it only says that the other side has gone."""
 
     def __init__(self, case, serve):
-        self._serve = serve
+        self._case, self._serve = case, serve
+        self._errors = []
         self.loop = Loop()
         self._server = self.loop.run(self._start())
         self.host = "127.0.0.1:%d" % self._server.sockets[0].getsockname()[1]
@@ -222,6 +224,8 @@ class Server:
             await self._serve(reader, writer)
         except (Closed, ConnectionError, asyncio.IncompleteReadError):
             pass
+        except Exception:  # pylint: disable=broad-except
+            self._errors.append(traceback.format_exc())
         finally:
             writer.close()
 
@@ -231,4 +235,5 @@ class Server:
         self._server, server = None, self._server
         self.loop.loop.call_soon_threadsafe(server.close)
         self.loop.stop()
+        self._case.assertEqual(self._errors, [], "in the test's server")
 
