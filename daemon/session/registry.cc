@@ -1,7 +1,6 @@
 #include "daemon/session/registry.h"
 
 #include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
 #include <prometheus/gauge.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
+#include "daemon/base/mutex.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/session/check.h"
 #include "daemon/session/encoder.h"
@@ -110,7 +110,7 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<net::Timer> housekeeping_;  // on the first shard
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> id_of_key_ ABSL_GUARDED_BY(mutex_);
@@ -159,7 +159,7 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
   Info first;
   Shard* shard = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (stopped_) return Draining();
     if (request.user_id.has_value()) {
       const auto known = id_of_key_.find(KeyOf(request.app_id, *request.user_id));
@@ -236,7 +236,7 @@ void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest reques
   shard.loop.Post([this, &shard, options = std::move(options)]() mutable {
     const std::string id = options.first.session_id;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       const auto it = entries_.find(id);
       if (stopped_ || it == entries_.end() || it->second.info.state == State::kDestroyed) return;
     }
@@ -255,7 +255,7 @@ void Registry::Impl::OnSessionChanged(const Info& info) {
   Waiters waiters;
   bool new_state = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     const auto it = entries_.find(info.session_id);
     if (it == entries_.end() || it->second.info.state == State::kDestroyed) return;
     Entry& entry = it->second;
@@ -278,7 +278,7 @@ void Registry::Impl::OnSessionChanged(const Info& info) {
 }
 
 absl::StatusOr<Info> Registry::Impl::Get(const std::string& session_id) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   const auto it = entries_.find(session_id);
   if (it == entries_.end()) return NotFound();
   return it->second.info;
@@ -287,7 +287,7 @@ absl::StatusOr<Info> Registry::Impl::Get(const std::string& session_id) const {
 std::vector<Info> Registry::Impl::List() const {
   std::vector<std::pair<uint64_t, Info>> found;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     for (const auto& [id, entry] : entries_) {
       if (entry.info.state != State::kDestroyed) found.emplace_back(entry.order, entry.info);
     }
@@ -305,7 +305,7 @@ void Registry::Impl::Destroy(const std::string& session_id,
   Info last;
   Shard* shard = nullptr;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     const auto it = entries_.find(session_id);
     if (it != entries_.end() && it->second.info.state != State::kDestroyed) {
       Entry& entry = it->second;
@@ -360,7 +360,7 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
   Shard* shard = nullptr;
   absl::Status refused = absl::OkStatus();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     const auto it = entries_.find(session_id);
     if (stopped_) {
       refused = Draining();
@@ -392,7 +392,7 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
 
 std::vector<Info> Registry::Impl::ChangesSince(uint64_t* version) const {
   std::vector<Info> changed;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (auto it = id_of_version_.upper_bound(*version); it != id_of_version_.end(); ++it) {
     changed.push_back(entries_.at(it->second).info);
   }
@@ -403,7 +403,7 @@ std::vector<Info> Registry::Impl::ChangesSince(uint64_t* version) const {
 uint64_t Registry::Impl::NotifyOfChange(uint64_t version, std::function<void()> ready) {
   uint64_t handle = 0;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     handle = ++last_handle_;
     if (last_version_ <= version) {
       waiters_[handle] = std::move(ready);
@@ -415,7 +415,7 @@ uint64_t Registry::Impl::NotifyOfChange(uint64_t version, std::function<void()> 
 }
 
 void Registry::Impl::Cancel(uint64_t handle) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   waiters_.erase(handle);
 }
 
@@ -423,7 +423,7 @@ void Registry::Impl::Housekeeping() {
   const UnixMillis now = env_.clock.WallMillis();
   std::vector<std::string> ended;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     for (auto it = entries_.begin(); it != entries_.end();) {
       Entry& entry = it->second;
       if (entry.forget_at == 0 || entry.forget_at > now) {
@@ -445,37 +445,36 @@ void Registry::Impl::Housekeeping() {
 
 void Registry::Impl::Stop() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (stopped_) return;
     stopped_ = true;
     waiters_.clear();
   }
   struct Open {
-    absl::Mutex mutex;
+    Mutex mutex;
+    CondVar closed;
     size_t sockets ABSL_GUARDED_BY(mutex) = 0;
   };
   const auto open = std::make_shared<Open>();
   for (const auto& shard : shards_) {
     shard->loop.PostAndWait([&shard = *shard, open] {
       {
-        absl::MutexLock lock(&open->mutex);
+        MutexLock lock(open->mutex);
         open->sockets += shard.sessions.size();
       }
       for (const auto& [id, session] : shard.sessions) {
         session->Stop(Draining(), [open] {
-          absl::MutexLock lock(&open->mutex);
-          --open->sockets;
+          MutexLock lock(open->mutex);
+          if (--open->sockets == 0) open->closed.NotifyAll();
         });
       }
     });
   }
   {
-    absl::MutexLock lock(&open->mutex);
-    open->mutex.AwaitWithTimeout(
-        absl::Condition(
-            +[](Open* waited) ABSL_NO_THREAD_SAFETY_ANALYSIS { return waited->sockets == 0; },
-            open.get()),
-        absl::FromChrono(kStopPatience));
+    const MonoTime deadline = SystemClock().Now() + kStopPatience;
+    MutexLock lock(open->mutex);
+    while (open->sockets > 0 && open->closed.WaitUntil(open->mutex, deadline)) {
+    }
   }
   for (const auto& shard : shards_) {
     shard->loop.PostAndWait([this, &shard = *shard] {

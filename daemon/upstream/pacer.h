@@ -2,11 +2,9 @@
 #ifndef TALKJSD_UPSTREAM_PACER_H_
 #define TALKJSD_UPSTREAM_PACER_H_
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
-
 #include "daemon/base/backoff.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/mutex.h"
 
 namespace talkjsd::upstream {
 
@@ -18,21 +16,21 @@ class Pacer {
       : share_(share), minimum_(minimum), bucket_(minimum, minimum) {}
 
   void SetSessions(size_t sessions) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     const double rate = std::max(minimum_, share_ * static_cast<double>(sessions));
     bucket_.SetRate(rate, rate);
   }
 
   // How long somebody who asks at `now` has to wait for its turn.
   Duration Take(MonoTime now) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return bucket_.Take(now);
   }
 
  private:
   const double share_;
   const double minimum_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   RateBucket bucket_ ABSL_GUARDED_BY(mutex_);
 };
 
