@@ -117,6 +117,24 @@ IGNORED = {
 }
 
 
+def check_call_ends(case, daemon, session_id):
+    """A call on a session that has no connection waits until its deadline, and then says why."""
+    request = pb.SendMessageRequest(session_id=session_id, conversation_id="c", text="x")
+    for _ in range(5):
+        start = time.monotonic()
+        with case.assertRaises(talkjsd.Error) as caught:
+            daemon.client.message_service.SendMessage(request, timeout=2)
+        error, took = caught.exception, time.monotonic() - start
+        case.assertGreater(took, 1.5)
+        case.assertLess(took, 6)
+        # The daemon answers 0.1 s before the deadline. On a machine that stalls for longer than that, the client's
+        # gRPC is the one to say that it has passed.
+        if error.reason != "":
+            break
+    case.assertEqual((error.code.name, error.reason), ("UNAVAILABLE", "UPSTREAM_UNAVAILABLE"))
+    case.assertGreater(len(error.message), 15)
+
+
 class Upstreams(harness.Case):
     """One daemon, one upstream host: a proxy is bad to one user at a time and honest to the others."""
 
@@ -138,15 +156,9 @@ class Upstreams(harness.Case):
             self.proxy.rules(f"bad{number}").socket = serve
             ids[what] = self.daemon.create(f"bad{number}", key=KEY).session.session_id
 
-        def call(session_id):
-            start = time.monotonic()
-            with self.assertRaises(talkjsd.Error) as caught:
-                self.daemon.client.message_service.SendMessage(pb.SendMessageRequest(
-                    session_id=session_id, conversation_id="c", text="x"), timeout=2.5)
-            return caught.exception, time.monotonic() - start
-
         with ThreadPoolExecutor(len(ids)) as pool:
-            calls = {what: pool.submit(call, session_id) for what, session_id in ids.items()}
+            calls = {what: pool.submit(check_call_ends, self, self.daemon, session_id)
+                     for what, session_id in ids.items()}
             for what, (_, reason) in BREAKING.items():
                 with self.subTest(what):
                     session = self.daemon.wait_state(ids[what], "CONNECTING", "RECONNECTING",
@@ -154,11 +166,7 @@ class Upstreams(harness.Case):
                     self.assertGreater(len(session.reason_message), 15)
                     self.assertGreaterEqual(session.connect_attempts, 1)
                     self.assertTrue(session.HasField("next_attempt_time"))
-                    error, took = calls[what].result()
-                    self.assertEqual((error.code.name, error.reason),
-                                     ("UNAVAILABLE", "UPSTREAM_UNAVAILABLE"), error.message)
-                    self.assertGreater(len(error.message), 15)
-                    self.assertLess(took, 5)
+                    calls[what].result()
         self.send_and_see(self.good, self.stream, "the others go on")
 
     def test_frames_to_be_ignored(self):
@@ -233,11 +241,7 @@ class Upstreams(harness.Case):
                 self.assertIn(harness.reason_of(session),
                               ("UPSTREAM_UNAVAILABLE", "UPSTREAM_PROTOCOL_ERROR"))
                 self.assertEqual(pb.SessionState.Name(session.state), "SESSION_STATE_CONNECTING")
-                with self.assertRaises(talkjsd.Error) as caught:
-                    self.daemon.client.message_service.SendMessage(pb.SendMessageRequest(
-                        session_id=session_id, conversation_id="c", text="x"), timeout=1.0)
-                self.assertEqual((caught.exception.code.name, caught.exception.reason),
-                                 ("UNAVAILABLE", "UPSTREAM_UNAVAILABLE"))
+                check_call_ends(self, self.daemon, session_id)
         self.proxy.rules("u-500").http = None
         self.daemon.wait_state(made["u-500"], "CONNECTED")
         self.send_and_see(self.good, self.stream, "the others go on")
@@ -268,13 +272,7 @@ class Unreachable(harness.Case):
                 session_id = made.session.session_id
                 session = daemon.wait_state(session_id, "CONNECTING", reason="UPSTREAM_UNAVAILABLE")
                 self.assertIn("127.0.0.1", session.reason_message)
-                start = time.monotonic()
-                with self.assertRaises(talkjsd.Error) as caught:
-                    daemon.client.message_service.SendMessage(pb.SendMessageRequest(
-                        session_id=session_id, conversation_id="c", text="x"), timeout=1.5)
-                self.assertEqual((caught.exception.code.name, caught.exception.reason),
-                                 ("UNAVAILABLE", "UPSTREAM_UNAVAILABLE"))
-                self.assertLess(time.monotonic() - start, 4)
+                check_call_ends(self, daemon, session_id)
         # Streams may be opened all the same, and destroying does not wait for TalkJS.
         daemon.messages(session_id).wait_open()
         daemon.client.sessions.DestroySession(pb.DestroySessionRequest(session_id=session_id))
