@@ -9,11 +9,13 @@ Duration ReconnectBackoff::Next(Random& random) {
   if (attempt == 0) return random.Between(options_.first_low, options_.first_high);
   Duration ceiling = options_.first_high;
   for (int i = 0; i < attempt && ceiling < options_.cap; ++i) ceiling *= 2;
-  return std::max(options_.floor, random.Between(Duration::zero(), std::min(ceiling, options_.cap)));
+  return std::max(options_.floor,
+                  random.Between(Duration::zero(), std::min(ceiling, options_.cap)));
 }
 
 Duration CallThrottle::Next(MonoTime now, Random& random) {
-  const Duration wait = std::chrono::duration_cast<Duration>(current_ * (0.95 + 0.1 * random.Unit()));
+  const Duration wait =
+      std::chrono::duration_cast<Duration>(current_ * (0.95 + 0.1 * random.Unit()));
   const MonoTime start = std::max(now, last_start_ == MonoTime{} ? now : last_start_ + wait);
   last_start_ = start;
   current_ = std::min(std::chrono::duration_cast<Duration>(wait * 1.2), kCap);

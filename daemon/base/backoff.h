@@ -7,8 +7,9 @@
 
 namespace talkjsd {
 
-// Reconnects to TalkJS: the first delay is uniform in [first_low, first_high), as the SDK's (realtime.md 3.4); later
-// ones have full jitter: uniform in [0, min(cap, first_high * 2^n)), at least `floor`.
+// Reconnects to TalkJS: the first delay is uniform in [first_low, first_high), as the SDK's
+// (realtime.md 3.4); later ones have full jitter: uniform in [0, min(cap, first_high * 2^n)), at
+// least `floor`.
 class ReconnectBackoff {
  public:
   struct Options {
@@ -29,7 +30,8 @@ class ReconnectBackoff {
   int attempts_ = 0;
 };
 
-// The SDK's throttle for repeated calls (realtime.md 3.5): 200 ms growing by 1.2 (+-5 %) up to 30 s, one per connection.
+// The SDK's throttle for repeated calls (realtime.md 3.5): 200 ms growing by 1.2 (+-5 %) up to 30
+// s, one per connection.
 class CallThrottle {
  public:
   // How long the next repetition, asked for at `now`, has to wait.
@@ -48,8 +50,8 @@ class RateBucket {
  public:
   RateBucket(double per_second, double burst) : rate_(per_second), burst_(burst), tokens_(burst) {}
 
-  // Takes one token and returns how long the taker has to wait for it (zero if one was there). Waiting takers queue in
-  // order: each gets a later time.
+  // Takes one token and returns how long the taker has to wait for it (zero if one was there).
+  // Waiting takers queue in order: each gets a later time.
   Duration Take(MonoTime now);
   void SetRate(double per_second, double burst);
 

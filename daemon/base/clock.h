@@ -1,5 +1,5 @@
-// Time, passed in: no room but this one reads a clock of the system, so that every state machine can be driven by a
-// simulated one.
+// Time, passed in: no room but this one reads a clock of the system, so that every state machine
+// can be driven by a simulated one.
 #ifndef TALKJSD_BASE_CLOCK_H_
 #define TALKJSD_BASE_CLOCK_H_
 

@@ -9,8 +9,8 @@
 namespace talkjsd {
 namespace {
 
-// From a wake-up on an idle machine (tens of microseconds) to the stalls of gRPC 1.51 worth seeing (tens of
-// milliseconds) and a client that stopped reading (seconds).
+// From a wake-up on an idle machine (tens of microseconds) to the stalls of gRPC 1.51 worth seeing
+// (tens of milliseconds) and a client that stopped reading (seconds).
 const prometheus::Histogram::BucketBoundaries kLatencyBuckets = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10};
 
@@ -24,8 +24,11 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
     return &prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add({});
   };
   auto histogram = [this](const char* name, const char* help) {
-    return &prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(
-        {}, kLatencyBuckets);
+    return &prometheus::BuildHistogram()
+                .Name(name)
+                .Help(help)
+                .Register(*registry_)
+                .Add({}, kLatencyBuckets);
   };
 
   auto& frames = prometheus::BuildCounter()
@@ -56,14 +59,14 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
   unreads_streams = &streams.Add({{"kind", "unreads"}});
   events_delivered =
       counter("talkjsd_events_delivered_total", "Events written to streams, counted per stream");
-  write_seconds = histogram("talkjsd_stream_write_seconds",
-                            "One batch of a stream: queued until OnWriteDone");
+  write_seconds =
+      histogram("talkjsd_stream_write_seconds", "One batch of a stream: queued until OnWriteDone");
   auto& by_state = prometheus::BuildGauge()
                        .Name("talkjsd_sessions")
                        .Help("Sessions by state")
                        .Register(*registry_);
-  for (const char* state : {"awaiting_me", "waiting_for_token", "connecting", "connected",
-                            "reconnecting", "failed"}) {
+  for (const char* state :
+       {"awaiting_me", "waiting_for_token", "connecting", "connected", "reconnecting", "failed"}) {
     sessions[state] = &by_state.Add({{"state", state}});
   }
 }

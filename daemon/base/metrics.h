@@ -1,7 +1,7 @@
 // Every metric of the daemon, by name, in one place (docs/operations.md lists them from here).
 //
-// Counting is an atomic addition and may be done on any thread. Label sets are closed: a label's values come from an
-// enum, never from a user's data.
+// Counting is an atomic addition and may be done on any thread. Label sets are closed: a label's
+// values come from an enum, never from a user's data.
 #ifndef TALKJSD_BASE_METRICS_H_
 #define TALKJSD_BASE_METRICS_H_
 
@@ -28,21 +28,21 @@ class Metrics {
   // Upstream. `direction` in {received, sent}.
   prometheus::Counter* frames_received;
   prometheus::Counter* frames_sent;
-  prometheus::Counter* connects;            // sockets opened to TalkJS
-  prometheus::Counter* reconnects;          // of these, after the loss of an earlier one
-  prometheus::Counter* token_refreshes;     // answered 200 by TalkJS
-  prometheus::Counter* protocol_errors;     // frames that were not understood
-  prometheus::Counter* gaps_filled;         // messages recovered by reading back
+  prometheus::Counter* connects;         // sockets opened to TalkJS
+  prometheus::Counter* reconnects;       // of these, after the loss of an earlier one
+  prometheus::Counter* token_refreshes;  // answered 200 by TalkJS
+  prometheus::Counter* protocol_errors;  // frames that were not understood
+  prometheus::Counter* gaps_filled;      // messages recovered by reading back
   // Journal.
   prometheus::Counter* events_appended;
-  prometheus::Gauge* journal_events;        // events kept
-  prometheus::Gauge* journal_bytes;         // bytes kept
-  prometheus::Histogram* commit_seconds;    // one group: handed to the store to stored
+  prometheus::Gauge* journal_events;      // events kept
+  prometheus::Gauge* journal_bytes;       // bytes kept
+  prometheus::Histogram* commit_seconds;  // one group: handed to the store to stored
   // Streams.
   prometheus::Gauge* message_streams;
   prometheus::Gauge* unreads_streams;
   prometheus::Counter* events_delivered;
-  prometheus::Histogram* write_seconds;     // a batch: queued to OnWriteDone
+  prometheus::Histogram* write_seconds;  // a batch: queued to OnWriteDone
   // Sessions by state: set by the registry. Key: the state's name in lower case.
   std::map<std::string, prometheus::Gauge*> sessions;
 

@@ -32,7 +32,8 @@ class OsRandom : public Random {
 double Random::Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
 
 Duration Random::Between(Duration low, Duration high) {
-  return low + Duration(static_cast<Duration::rep>(Unit() * static_cast<double>((high - low).count())));
+  return low +
+         Duration(static_cast<Duration::rep>(Unit() * static_cast<double>((high - low).count())));
 }
 
 std::string Random::Text(size_t length, std::string_view alphabet) {

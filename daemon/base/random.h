@@ -26,7 +26,8 @@ class Random {
   std::string Text(size_t length, std::string_view alphabet = kBase62);
 };
 
-// The operating system's generator: fit for identifiers that must not be guessed. Thread-safe, lives for ever.
+// The operating system's generator: fit for identifiers that must not be guessed. Thread-safe,
+// lives for ever.
 Random& SecureRandom();
 
 // SplitMix64. Reproducible, not fit for secrets. Not thread-safe.

@@ -1,5 +1,5 @@
-// A string that no log, error, metric or status page can print by accident: it converts to nothing, and reading it takes
-// a call whose name can be searched for.
+// A string that no log, error, metric or status page can print by accident: it converts to nothing,
+// and reading it takes a call whose name can be searched for.
 #ifndef TALKJSD_BASE_SECRET_H_
 #define TALKJSD_BASE_SECRET_H_
 

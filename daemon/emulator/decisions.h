@@ -2,20 +2,19 @@
 // the emulator had to answer, and its answer. Change one here and nowhere else. Where an answer is
 // a rule rather than a number, the comment names the function that keeps it.
 //
+// clang-format off
 //  1  error codes              refusal.h lists them; clients depend only on the documented ones
 //  2  not my conversation      404 CONVERSATION_NOT_FOUND if there is none, 403 NOT_A_PARTICIPANT
-//  if there is
-//                              (World::Enter)
-//  3  side.edited              the properties that changed for that participant, after the event of
-//  the change itself
-//                              (World::TellSides)
+//                              if there is (World::Enter)
+//  3  side.edited              the properties that changed for that participant, after the event
+//                              of the change itself (World::TellSides)
 //  4  PUBLISH or answer first  PUBLISH first, on every socket (Connection::OnText)
 //  5  ACKs                     read and ignored; nothing is ever sent again
 //  6  silent clients           closed after kIdleTimeout without any frame
 //  7  session.expired          pushed at the token's `exp`; 401 to calls from then until renewed
 //  8  expiresInSeconds         floor(exp - now), null without exp; short lifetimes are accepted
 //  9  read and unread          read: everything up to now, manual mark off; unread: manual mark on,
-//  count unchanged
+//                              count unchanged
 // 10  sending                  reads everything up to the message sent, manual mark off
 // 11  unreadMessageCount       messages of others, system messages included, without limit
 // 12  joining                  everything older counts as read; history is visible
@@ -26,31 +25,38 @@
 //                              conversation's attributes (the SDK's set() does so just before it
 //                              joins)
 // 16  sizes                    frames of kMaxFrameBytes; no limit on texts, ids and custom values
-// within it 17  reactions                the one who reacts gets the same events, with his own
-// currentUserReacted 18  custom-only edit         sets editedAt 19  emoji                    a
-// trailing U+FE0F is dropped where the emoji is fully qualified without it (emoji.h) 20  bokens
-// JWTs with an exp of kBokenLifetimeSeconds 21  402                      never answered 22  several
-// sockets          each has its own subscriptions; a user is online while any of them is logged in
+//                              within it
+// 17  reactions                the one who reacts gets the same events, with his own
+//                              currentUserReacted
+// 18  custom-only edit         sets editedAt
+// 19  emoji                    a trailing U+FE0F is dropped where the emoji is fully qualified
+//                              without it (emoji.h)
+// 20  bokens                   JWTs with an exp of kBokenLifetimeSeconds
+// 21  402                      never answered
+// 22  several sockets          each has its own subscriptions; a user is online while any of them
+//                              is logged in
 // 23  going offline            told at once
 // 24  adding others            only by participants
 // 25  cursors                  the sort key of the page's last item, and for conversations the
-// filter (request.h) 26  batch answers            "data" is {} 27  WebSocket pings          none
-// are sent 28  message into nowhere     404 CONVERSATION_NOT_FOUND 29  empty text               400
-// BAD_REQUEST 30  compression              declined 31  unknown app              the upgrade is
-// accepted, the login answered with 401 32  links and actions        403 unless
-// Options::users_may_send_links
+//                              filter (request.h)
+// 26  batch answers            "data" is {}
+// 27  WebSocket pings          none are sent
+// 28  message into nowhere     404 CONVERSATION_NOT_FOUND
+// 29  empty text               400 BAD_REQUEST
+// 30  compression              declined
+// 31  unknown app              the upgrade is accepted, the login answered with 401
+// 32  links and actions        403 unless Options::users_may_send_links
 //
 // Of our own:
-//  -  in one conversation no two messages have the same createdAt, nor two participants the same
-//  joinedAt, because the
-//     SDK miscounts pages whose borders share a millisecond; in a flood, times run ahead of the
-//     clock by kMaxTimeAhead at most, and then repeat
-//  -  a message's createdAt is later than every joinedAt, because clients take lastMessageAt ==
-//  joinedAt for "no messages
-//     yet"
+//  -  in one conversation no two messages have the same createdAt, and no two joinings at all the
+//     same joinedAt, because the SDK miscounts pages whose borders share a millisecond; in a flood,
+//     times run ahead of the clock by kMaxTimeAhead at most, and then repeat
+//  -  a message's createdAt is later than every joinedAt, because clients take
+//     lastMessageAt == joinedAt for "no messages yet"
 //  -  whether a message was read is decided by its place in the conversation, not by comparing
-//  milliseconds
+//     milliseconds
 //  -  a page size beyond the documented bound is cut to the bound
+// clang-format on
 #ifndef TALKJSD_EMULATOR_DECISIONS_H_
 #define TALKJSD_EMULATOR_DECISIONS_H_
 

@@ -313,7 +313,7 @@ void World::Join(ConversationRecord& conversation, std::string_view user_id,
   me.user_id = user_id;
   me.access = write.access.value.value_or(wire::Access::kReadWrite);
   me.notify = write.notify.value.value_or(wire::Notify::kOn);
-  me.joined_at = TimeAfter(conversation.last_joined_at);
+  me.joined_at = last_joined_at_ = TimeAfter(last_joined_at_);
   me.read_until = me.joined_at;
   if (!conversation.messages.empty()) {
     me.read_position = conversation.messages.rbegin()->first;

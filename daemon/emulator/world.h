@@ -190,6 +190,7 @@ class World {
   std::unordered_map<std::string, std::set<std::string>> conversations_of_;  // by user id
   std::unordered_map<std::string, MessagePlace> messages_;                   // by message id
   uint64_t next_message_number_ = 1;
+  UnixMillis last_joined_at_ = 0;                  // over all conversations
   std::unordered_map<std::string, SentKey> sent_;  // by user id and idempotency key
   std::deque<std::string> sent_order_;
   std::set<std::pair<MonoTime, std::pair<std::string, std::string>>> typing_ends_;

@@ -1,4 +1,5 @@
-// A thread with one event loop: the home of a shard's sessions, of the emulator, of the admin listener.
+// A thread with one event loop: the home of a shard's sessions, of the emulator, of the admin
+// listener.
 #ifndef TALKJSD_NET_EVENT_LOOP_H_
 #define TALKJSD_NET_EVENT_LOOP_H_
 
@@ -17,8 +18,9 @@ namespace talkjsd::net {
 
 // Runs posted functions and timers on its own thread, from Start until Stop.
 //
-// Post may be called from any thread; everything else, and all objects living on the loop, belong to its thread (or to
-// any one thread before Start and after Stop). Destroy the objects that live on it before the loop.
+// Post may be called from any thread; everything else, and all objects living on the loop, belong
+// to its thread (or to any one thread before Start and after Stop). Destroy the objects that live
+// on it before the loop.
 class EventLoop {
  public:
   // `name` is the thread's name, at most 15 characters.
@@ -28,13 +30,14 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   void Start();
-  // Lets the running function end, drops what is queued, joins. Idempotent. Not from the loop's own thread.
+  // Lets the running function end, drops what is queued, joins. Idempotent. Not from the loop's own
+  // thread.
   void Stop();
 
   void Post(std::function<void()> work);
 
-  // Posts for those who may outlive the loop, such as a transfer of another thread's: work for a loop
-  // that is gone is dropped. Thread-safe.
+  // Posts for those who may outlive the loop, such as a transfer of another thread's: work for a
+  // loop that is gone is dropped. Thread-safe.
   class Remote {
    public:
     void Post(std::function<void()> work);
@@ -46,7 +49,8 @@ class EventLoop {
   };
   std::shared_ptr<Remote> remote() const { return remote_; }
 
-  // Posts and waits until it has run. Not from the loop's own thread. Returns without running it if the loop is stopped.
+  // Posts and waits until it has run. Not from the loop's own thread. Returns without running it if
+  // the loop is stopped.
   void PostAndWait(std::function<void()> work);
   bool InLoop() const;
 
@@ -60,8 +64,9 @@ class EventLoop {
   const std::shared_ptr<Remote> remote_ = std::make_shared<Remote>();
 };
 
-// A coarse timer: its function runs on the loop at the given time or up to 50 ms later, so that many due timers share
-// one wake-up; a thousand idle sessions cost one. Lives on the loop's thread. Destruction disarms.
+// A coarse timer: its function runs on the loop at the given time or up to 50 ms later, so that
+// many due timers share one wake-up; a thousand idle sessions cost one. Lives on the loop's thread.
+// Destruction disarms.
 class Timer {
  public:
   Timer(EventLoop& loop, std::function<void()> fired);

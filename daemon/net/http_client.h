@@ -28,10 +28,11 @@ struct HttpResponse {
   std::string body;
 };
 
-// Owns a thread with a curl multi handle. Redirects are not followed. Certificates and host names are verified.
-// Fetch may be called from any thread. A status of any number is a response; UNAVAILABLE (no answer), DEADLINE_EXCEEDED
-// (timeout) and RESOURCE_EXHAUSTED (response over the limit) are errors, with ERROR_REASON_UPSTREAM_UNAVAILABLE,
-// _UPSTREAM_TIMEOUT and _UPSTREAM_PROTOCOL_ERROR. Messages name scheme, host and port, never path, query or headers.
+// Owns a thread with a curl multi handle. Redirects are not followed. Certificates and host names
+// are verified. Fetch may be called from any thread. A status of any number is a response;
+// UNAVAILABLE (no answer), DEADLINE_EXCEEDED (timeout) and RESOURCE_EXHAUSTED (response over the
+// limit) are errors, with ERROR_REASON_UPSTREAM_UNAVAILABLE, _UPSTREAM_TIMEOUT and
+// _UPSTREAM_PROTOCOL_ERROR. Messages name scheme, host and port, never path, query or headers.
 class HttpClient {
  public:
   using Done = std::function<void(absl::StatusOr<HttpResponse>)>;

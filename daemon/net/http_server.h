@@ -1,4 +1,5 @@
-// A small HTTP/1.1 and WebSocket server on one event loop: the emulator's front and the admin listener.
+// A small HTTP/1.1 and WebSocket server on one event loop: the emulator's front and the admin
+// listener.
 #ifndef TALKJSD_NET_HTTP_SERVER_H_
 #define TALKJSD_NET_HTTP_SERVER_H_
 
@@ -32,12 +33,13 @@ struct ServerResponse {
   std::string body;
 };
 
-// The server's end of a WebSocket. Lives on the server's loop. Owned by the connection: valid until OnClosed returns.
+// The server's end of a WebSocket. Lives on the server's loop. Owned by the connection: valid until
+// OnClosed returns.
 class ServerSocket {
  public:
   virtual ~ServerSocket() = default;
-  // Text messages leave in order. `delay` holds this one and those behind it back for at least that long after the
-  // message before it was written.
+  // Text messages leave in order. `delay` holds this one and those behind it back for at least that
+  // long after the message before it was written.
   virtual void SendText(std::string text, Duration delay = Duration::zero()) = 0;
   virtual size_t QueuedBytes() const = 0;
   // Closing handshake with this code behind what is queued.
@@ -53,11 +55,13 @@ class ServerSocketHandler {
   // Before anything else.
   virtual void OnOpen(ServerSocket* socket) = 0;
   virtual void OnText(std::string_view text) = 0;
-  // Once. Binary messages and messages over the limit close the socket (1003, 1009) before the handler sees them.
+  // Once. Binary messages and messages over the limit close the socket (1003, 1009) before the
+  // handler sees them.
   virtual void OnClosed() = 0;
 };
 
-// Lives on `loop`: Start and destruction happen on its thread, or before it runs and after it has stopped.
+// Lives on `loop`: Start and destruction happen on its thread, or before it runs and after it has
+// stopped.
 class HttpServer {
  public:
   struct Options {
@@ -74,7 +78,8 @@ class HttpServer {
   using Respond = std::function<void(ServerResponse)>;
   // Exactly one call of `respond`, at once or later, on the loop.
   using RequestHandler = std::function<void(ServerRequest request, Respond respond)>;
-  // A WebSocket upgrade: a handler, or nullptr to have it answered by `on_request` as an ordinary request.
+  // A WebSocket upgrade: a handler, or nullptr to have it answered by `on_request` as an ordinary
+  // request.
   using UpgradeHandler =
       std::function<std::unique_ptr<ServerSocketHandler>(const ServerRequest& request)>;
 

@@ -18,14 +18,16 @@ struct PeerCredentials {
   pid_t pid = 0;
 };
 
-// Accepts on a thread of its own. The socket file is mode 0660, group `group` if that exists; a stale file (nobody
-// listens) is replaced, a live one is an error that says so. The file is removed at destruction.
+// Accepts on a thread of its own. The socket file is mode 0660, group `group` if that exists; a
+// stale file (nobody listens) is replaced, a live one is an error that says so. The file is removed
+// at destruction.
 class UnixListener {
  public:
   // `fd`: non-blocking, close-on-exec; ownership goes to the callee. Called on the accept thread.
   using OnAccept = std::function<void(int fd, PeerCredentials peer)>;
 
-  // Binds and listens; FAILED_PRECONDITION or UNAVAILABLE with path and cause otherwise. Paths over 107 bytes are refused.
+  // Binds and listens; FAILED_PRECONDITION or UNAVAILABLE with path and cause otherwise. Paths over
+  // 107 bytes are refused.
   static absl::StatusOr<std::unique_ptr<UnixListener>> Open(const std::string& path,
                                                             const std::string& group);
   ~UnixListener();  // Stop, and removes the file

@@ -21,15 +21,17 @@ class WebSocketHandler {
   virtual void OnOpen() = 0;
   // One text message; the view is valid during the call.
   virtual void OnText(std::string_view text) = 0;
-  // Once, also after a failed connect and after Close; never after Abort. OK for a close without error; otherwise what
-  // happened, with the peer and the close code where there is one. A binary message, one over the size limit and an
-  // answer that is no WebSocket are errors: the reason is ERROR_REASON_UPSTREAM_PROTOCOL_ERROR; refused, unreachable,
-  // reset, certificate trouble: ERROR_REASON_UPSTREAM_UNAVAILABLE.
+  // Once, also after a failed connect and after Close; never after Abort. OK for a close without
+  // error; otherwise what happened, with the peer and the close code where there is one. A binary
+  // message, one over the size limit and an answer that is no WebSocket are errors: the reason is
+  // ERROR_REASON_UPSTREAM_PROTOCOL_ERROR; refused, unreachable, reset, certificate trouble:
+  // ERROR_REASON_UPSTREAM_UNAVAILABLE.
   virtual void OnClosed(absl::Status why) = 0;
 };
 
-// One connection, from Connect to OnClosed. Lives on its loop's thread. Writes wait in order; the frames handed over in
-// one turn of the loop leave together where the transport allows it. Compression is not offered; pings are answered.
+// One connection, from Connect to OnClosed. Lives on its loop's thread. Writes wait in order; the
+// frames handed over in one turn of the loop leave together where the transport allows it.
+// Compression is not offered; pings are answered.
 class WebSocketClient {
  public:
   struct Options {
@@ -50,7 +52,8 @@ class WebSocketClient {
   virtual size_t QueuedBytes() const = 0;
   // Closing handshake with code 1000 behind what is queued, for at most 2 s; then OnClosed.
   virtual void Close() = 0;
-  // Drops the connection and everything queued, without a handshake. The handler is not called any more.
+  // Drops the connection and everything queued, without a handshake. The handler is not called any
+  // more.
   virtual void Abort() = 0;
 };
 

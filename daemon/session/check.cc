@@ -13,11 +13,12 @@ namespace {
 
 namespace v1 = talkjs::sidecar::v1;
 
-// TalkJS documents no limits; these keep URLs and logs sane (proto comments of CreateSessionRequest).
+// TalkJS documents no limits; these keep URLs and logs sane (proto comments of
+// CreateSessionRequest).
 constexpr size_t kMaxIdBytes = 255;
 constexpr size_t kMaxSecretBytes = 16 * 1024;
-constexpr Duration kMinTokenLifetime = std::chrono::minutes(1);
-constexpr Duration kMaxTokenLifetime = std::chrono::hours(24 * 30);
+constexpr Duration kMinTokenLifetime = std::chrono::seconds(10);
+constexpr Duration kMaxTokenLifetime = std::chrono::hours(24);
 
 absl::Status Invalid(v1::ErrorReason reason, std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, reason, message);
@@ -46,9 +47,9 @@ absl::Status CheckId(std::string_view name, std::string_view id) {
 absl::Status CheckToken(const CreateRequest& request, UnixMillis now) {
   const auto claims = wire::ReadJwt(request.credentials.secret.Expose());
   if (!claims.ok()) {
-    return Invalid(v1::ERROR_REASON_TOKEN_MALFORMED,
-                   "token is not a TalkJS token (" + std::string(MessageOf(claims.status())) +
-                       "): it must be a JWT signed with HS256");
+    return Invalid(v1::ERROR_REASON_TOKEN_MALFORMED, "token is not a TalkJS token (" +
+                                                         std::string(MessageOf(claims.status())) +
+                                                         "): it must be a JWT signed with HS256");
   }
   if (claims->token_type != "user") {
     return Invalid(v1::ERROR_REASON_TOKEN_WRONG_TYPE,
@@ -104,7 +105,7 @@ absl::Status CheckCredentials(const CreateRequest& request, UnixMillis now) {
       if (credentials.token_lifetime < kMinTokenLifetime ||
           credentials.token_lifetime > kMaxTokenLifetime) {
         return Invalid(v1::ERROR_REASON_INVALID_FIELD,
-                       "signing_key.token_lifetime must be between 1 minute and 30 days");
+                       "signing_key.token_lifetime must be between 10 s and 24 h");
       }
       return absl::OkStatus();
   }

@@ -22,7 +22,8 @@ namespace {
 
 namespace v1 = talkjs::sidecar::v1;
 
-// design.md section 5: sessions without `me` end after this; destroyed ones are remembered for that (issue: destroy).
+// design.md section 5: sessions without `me` end after this; destroyed ones are remembered for that
+// (issue: destroy).
 constexpr UnixMillis kAwaitingMeMillis = 10 * 60 * 1000;
 constexpr UnixMillis kRememberDestroyedMillis = 60 * 60 * 1000;
 constexpr Duration kHousekeeping = std::chrono::seconds(10);
@@ -142,7 +143,8 @@ void Registry::Impl::SetState(Entry& entry, State state) {
   entry.info.state = state;
 }
 
-// Gives the entry the newest version and takes out everybody who waits for a change; call them without the lock.
+// Gives the entry the newest version and takes out everybody who waits for a change; call them
+// without the lock.
 Registry::Impl::Waiters Registry::Impl::Changed(Entry& entry) {
   id_of_version_.erase(entry.info.version);
   entry.info.version = ++last_version_;
@@ -201,8 +203,8 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
   return Created{first, true};
 }
 
-// design.md section 5: an existing pair is returned; credentials of the same kind replace the stored ones, those of
-// another kind only if asked to.
+// design.md section 5: an existing pair is returned; credentials of the same kind replace the
+// stored ones, those of another kind only if asked to.
 absl::StatusOr<Registry::Created> Registry::Impl::Repeat(Entry& entry, CreateRequest& request) {
   Info& info = entry.info;
   if (request.credentials.kind != info.credential_kind && !request.replace_credentials) {
@@ -379,15 +381,15 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
     done(refused);
     return;
   }
-  shard->loop.Post([shard, session_id, request = std::move(request), timeout,
-                    done = std::move(done)]() mutable {
-    const auto it = shard->sessions.find(session_id);
-    if (it == shard->sessions.end()) {
-      done(Destroyed());
-      return;
-    }
-    it->second->CallUpstream(std::move(request), timeout, std::move(done));
-  });
+  shard->loop.Post(
+      [shard, session_id, request = std::move(request), timeout, done = std::move(done)]() mutable {
+        const auto it = shard->sessions.find(session_id);
+        if (it == shard->sessions.end()) {
+          done(Destroyed());
+          return;
+        }
+        it->second->CallUpstream(std::move(request), timeout, std::move(done));
+      });
 }
 
 std::vector<Info> Registry::Impl::ChangesSince(uint64_t* version) const {

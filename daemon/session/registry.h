@@ -23,17 +23,19 @@
 
 namespace talkjsd::session {
 
-// Thread-safe: every method may be called from any thread, and none waits for the network. Owns the shards (threads) and
-// the sessions on them.
+// Thread-safe: every method may be called from any thread, and none waits for the network. Owns the
+// shards (threads) and the sessions on them.
 class Registry {
  public:
   struct Options {
     std::string upstream_host;  // the SDK's `host`; empty: TalkJS production
     int shards = 1;
-    // Conversations whose messages one session follows at a time (least recently active leaves first); 1 to 1,000.
+    // Conversations whose messages one session follows at a time (least recently active leaves
+    // first); 1 to 1,000.
     int message_subscriptions_per_session = 30;
     int max_sessions = 10'000;
-    // Reconnects and first connects a second over all sessions: this share of the sessions, at least 20.
+    // Reconnects and first connects a second over all sessions: this share of the sessions, at
+    // least 20.
     double connects_per_second_share = 0.05;
   };
   // All outlive the registry.
@@ -53,34 +55,39 @@ class Registry {
     Info info;
     bool created = false;  // false: it existed
   };
-  // Checks what can be checked here: INVALID_ARGUMENT (INVALID_FIELD, TOKEN_MALFORMED, TOKEN_WRONG_APP, TOKEN_WRONG_USER,
-  // TOKEN_EXPIRED, CREDENTIALS_INVALID), ALREADY_EXISTS (SESSION_ALREADY_EXISTS: other kind of credentials; the message
-  // names the session), RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  // Checks what can be checked here: INVALID_ARGUMENT (INVALID_FIELD, TOKEN_MALFORMED,
+  // TOKEN_WRONG_APP, TOKEN_WRONG_USER, TOKEN_EXPIRED, CREDENTIALS_INVALID), ALREADY_EXISTS
+  // (SESSION_ALREADY_EXISTS: other kind of credentials; the message names the session),
+  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   absl::StatusOr<Created> Create(CreateRequest request);
 
   // NOT_FOUND (SESSION_NOT_FOUND). A destroyed session is found for an hour, in State::kDestroyed.
   absl::StatusOr<Info> Get(const std::string& session_id) const;
-  // As Get, and FAILED_PRECONDITION (SESSION_DESTROYED) for a destroyed one: for all that needs a living session.
+  // As Get, and FAILED_PRECONDITION (SESSION_DESTROYED) for a destroyed one: for all that needs a
+  // living session.
   absl::StatusOr<Info> GetAlive(const std::string& session_id) const;
 
   // In the order of creation; without destroyed ones.
   std::vector<Info> List() const;
 
-  // Closes its connection and forgets its credentials; `done` is called when that has happened. Destroying a destroyed
-  // one succeeds.
+  // Closes its connection and forgets its credentials; `done` is called when that has happened.
+  // Destroying a destroyed one succeeds.
   void Destroy(const std::string& session_id, std::function<void(const absl::Status&)> done);
 
-  // One call to TalkJS as the session's user. `done` runs once, on the session's shard: with TalkJS's final answer, or
-  // NOT_FOUND / FAILED_PRECONDITION (SESSION_NOT_FOUND, SESSION_DESTROYED, ME_NOT_SET, or the reason why the session
-  // failed), or UNAVAILABLE (UPSTREAM_UNAVAILABLE) when `timeout` passes before it is connected and answered.
+  // One call to TalkJS as the session's user. `done` runs once, on the session's shard: with
+  // TalkJS's final answer, or NOT_FOUND / FAILED_PRECONDITION (SESSION_NOT_FOUND,
+  // SESSION_DESTROYED, ME_NOT_SET, or the reason why the session failed), or UNAVAILABLE
+  // (UPSTREAM_UNAVAILABLE) when `timeout` passes before it is connected and answered.
   using CallDone = std::function<void(absl::StatusOr<upstream::Reply>)>;
-  void Call(const std::string& session_id, upstream::Request request, Duration timeout, CallDone done);
+  void Call(const std::string& session_id, upstream::Request request, Duration timeout,
+            CallDone done);
 
-  // Sessions that changed after *version, destroyed ones included, oldest change first; *version moves. 0 is before
-  // everything.
+  // Sessions that changed after *version, destroyed ones included, oldest change first; *version
+  // moves. 0 is before everything.
   std::vector<Info> ChangesSince(uint64_t* version) const;
-  // Calls `ready` once, when something is newer than `version`, perhaps at once, on the caller's or a shard's thread: it
-  // must only hand over work. After Cancel has returned it is not called any more.
+  // Calls `ready` once, when something is newer than `version`, perhaps at once, on the caller's or
+  // a shard's thread: it must only hand over work. After Cancel has returned it is not called any
+  // more.
   uint64_t NotifyOfChange(uint64_t version, std::function<void()> ready);
   void Cancel(uint64_t handle);
 

@@ -61,8 +61,8 @@ void Senders::Refresh() {
 
 void Senders::Ask(std::vector<std::string> ids) {
   upstream::Request request = upstream::GetUsers(ids);
-  host_->Call(std::move(request), [this, alive = std::weak_ptr<bool>(alive_), ids = std::move(ids)](
-                                      absl::StatusOr<upstream::Reply> reply) {
+  host_->Call(std::move(request), [this, alive = std::weak_ptr<bool>(alive_),
+                                   ids = std::move(ids)](absl::StatusOr<upstream::Reply> reply) {
     if (alive.expired() || !reply.ok()) return;
     auto users = upstream::ParseUsers(*reply);
     if (!users.ok()) return;
@@ -71,9 +71,8 @@ void Senders::Ask(std::vector<std::string> ids) {
       if (entry == entries_.end()) continue;
       const auto user = users->find(id);
       entry->second.resolved = true;
-      entry->second.user = user == users->end()
-                               ? nullptr
-                               : std::make_unique<wire::User>(std::move(user->second));
+      entry->second.user =
+          user == users->end() ? nullptr : std::make_unique<wire::User>(std::move(user->second));
     }
     changed_();
   });

@@ -1,4 +1,5 @@
-// Who the senders of messages are: users of TalkJS, read once and kept up to date by their subscription.
+// Who the senders of messages are: users of TalkJS, read once and kept up to date by their
+// subscription.
 #ifndef TALKJSD_SESSION_SENDERS_H_
 #define TALKJSD_SESSION_SENDERS_H_
 
@@ -19,7 +20,8 @@ namespace talkjsd::session {
 class SendersHost {
  public:
   virtual ~SendersHost() = default;
-  // Only while logged in. Answers with an error after a lost connection; what is still wanted is asked again then.
+  // Only while logged in. Answers with an error after a lost connection; what is still wanted is
+  // asked again then.
   virtual void Call(upstream::Request request, upstream::CallDone done) = 0;
   virtual void SubscribeUsers(const std::vector<std::string>& ids) = 0;
   virtual void UnsubscribeUser(const std::string& id) = 0;

@@ -13,18 +13,17 @@ namespace talkjsd::session {
 
 namespace v1 = talkjs::sidecar::v1;
 
-Session::Session(Options options, Environment environment,
-                 std::function<void(const Info&)> changed)
+Session::Session(Options options, Environment environment, std::function<void(const Info&)> changed)
     : info_(std::move(options.first)),
       user_attributes_(std::move(options.user_attributes)),
       credentials_(std::move(options.credentials)),
       urls_(std::move(options.urls)),
       env_(environment),
       changed_(std::move(changed)),
-      connection_({urls_, info_.app_id, *info_.user_id},
-                  {env_.loop, env_.http, env_.tls, env_.clock, env_.random, env_.metrics,
-                   env_.pacer},
-                  MakeTokens(), this),
+      connection_(
+          {urls_, info_.app_id, *info_.user_id},
+          {env_.loop, env_.http, env_.tls, env_.clock, env_.random, env_.metrics, env_.pacer},
+          MakeTokens(), this),
       inbox_({info_.session_id, *info_.user_id, options.message_subscriptions}, this, env_.clock),
       inbox_timer_(env_.loop, [this] { inbox_.Tick(); }) {}
 
@@ -72,22 +71,23 @@ void Session::OnLoggedIn(bool state_kept) {
   inbox_.OnLoggedIn(state_kept);
 }
 
-// `me` was given with attributes: they overwrite TalkJS's, once, before anything is read (session-api.md section 2).
+// `me` was given with attributes: they overwrite TalkJS's, once, before anything is read
+// (session-api.md section 2).
 void Session::WriteUser() {
-  connection_.CallFirst(upstream::SetUser(*info_.user_id, *user_attributes_),
-                   [this, attributes = *user_attributes_](absl::StatusOr<upstream::Reply> reply) {
-                     if (!reply.ok()) {
-                       user_attributes_ = attributes;  // with the next login
-                       return;
-                     }
-                     user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
-                     if (!user_trouble_.ok()) {
-                       LogWarning("TalkJS did not take the user's attributes",
-                                  {{"session", info_.session_id},
-                                   {"why", MessageOf(user_trouble_)}});
-                     }
-                     Publish();
-                   });
+  connection_.CallFirst(
+      upstream::SetUser(*info_.user_id, *user_attributes_),
+      [this, attributes = *user_attributes_](absl::StatusOr<upstream::Reply> reply) {
+        if (!reply.ok()) {
+          user_attributes_ = attributes;  // with the next login
+          return;
+        }
+        user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
+        if (!user_trouble_.ok()) {
+          LogWarning("TalkJS did not take the user's attributes",
+                     {{"session", info_.session_id}, {"why", MessageOf(user_trouble_)}});
+        }
+        Publish();
+      });
   user_attributes_.reset();
 }
 

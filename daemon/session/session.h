@@ -24,7 +24,8 @@
 
 namespace talkjsd::session {
 
-// Lives on one shard for life. Everything outlives it but `changed`'s captures, which the registry keeps valid.
+// Lives on one shard for life. Everything outlives it but `changed`'s captures, which the registry
+// keeps valid.
 class Session : private upstream::ConnectionListener, private InboxHost {
  public:
   struct Options {
@@ -50,8 +51,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   ~Session() override;
 
   void Start();
-  // Closes the connection; calls under way end with `why`. Nothing is emitted afterwards. `closed` runs when the socket is
-  // gone; destroy the session then, or earlier to drop the socket.
+  // Closes the connection; calls under way end with `why`. Nothing is emitted afterwards. `closed`
+  // runs when the socket is gone; destroy the session then, or earlier to drop the socket.
   void Stop(const absl::Status& why, std::function<void()> closed);
   // Newer credentials of the same kind, or replaced ones of another.
   void ReplaceCredentials(Credentials credentials);

@@ -1,7 +1,7 @@
 // TalkJS's calls over the realtime connection, each written once (realtime.md section 6).
 //
-// A builder returns the Request; the matching Parse function turns the Reply into a value or into the canonical error
-// with its reason.
+// A builder returns the Request; the matching Parse function turns the Reply into a value or into
+// the canonical error with its reason.
 #ifndef TALKJSD_UPSTREAM_CALL_H_
 #define TALKJSD_UPSTREAM_CALL_H_
 
@@ -103,7 +103,8 @@ Request SetUser(std::string_view user_id, const UserWrite& user);
 
 // --- answers without a value ---
 
-// OK for 200; otherwise the canonical error with a reason, naming TalkJS's own words. `what` is the operation in words
+// OK for 200; otherwise the canonical error with a reason, naming TalkJS's own words. `what` is the
+// operation in words
 // ("sending the message"). A status in `also_ok` counts as success.
 absl::Status ParseDone(const Reply& reply, std::string_view what, int also_ok = 200);
 // The outcome of the one action of JoinConversation; "already in" is success.

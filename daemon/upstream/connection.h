@@ -1,4 +1,5 @@
-// One session's connection to TalkJS: binds the Protocol to a socket, a token source, a timer and the clock.
+// One session's connection to TalkJS: binds the Protocol to a socket, a token source, a timer and
+// the clock.
 #ifndef TALKJSD_UPSTREAM_CONNECTION_H_
 #define TALKJSD_UPSTREAM_CONNECTION_H_
 
@@ -26,15 +27,16 @@
 
 namespace talkjsd::upstream {
 
-// Held by whoever has not yet handed an event over. When the last holder of a frame's ticket lets go, the frame is
-// acknowledged to TalkJS. Belongs to the connection's loop.
+// Held by whoever has not yet handed an event over. When the last holder of a frame's ticket lets
+// go, the frame is acknowledged to TalkJS. Belongs to the connection's loop.
 using AckTicket = std::shared_ptr<const void>;
 
 // Called on the connection's loop. May call into the Connection.
 class ConnectionListener {
  public:
   virtual ~ConnectionListener() = default;
-  // Logged in, and what is subscribed to has been asked for again. `state_kept`: nothing was lost since the last time.
+  // Logged in, and what is subscribed to has been asked for again. `state_kept`: nothing was lost
+  // since the last time.
   virtual void OnLoggedIn(bool state_kept) = 0;
   // The events of one frame, in order.
   virtual void OnEvents(std::vector<wire::Event> events, const AckTicket& ticket) = 0;
@@ -42,8 +44,8 @@ class ConnectionListener {
   virtual void OnStatusChanged() = 0;
 };
 
-// Lives on one loop; outlived by its listener and environment. Do not destroy it from within a listener's method or a
-// call's `done`: Stop it and post the destruction.
+// Lives on one loop; outlived by its listener and environment. Do not destroy it from within a
+// listener's method or a call's `done`: Stop it and post the destruction.
 class Connection {
  public:
   struct Options {
@@ -76,8 +78,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   void Start();
-  // Closes the socket; calls under way end with `why`. The listener hears no more. `closed` runs when the socket is gone,
-  // at most about 2 s later, unless the connection is destroyed before.
+  // Closes the socket; calls under way end with `why`. The listener hears no more. `closed` runs
+  // when the socket is gone, at most about 2 s later, unless the connection is destroyed before.
   void Stop(const absl::Status& why, std::function<void()> closed);
 
   // As Protocol, for a client. A session that waits for a token or failed answers at once with
@@ -85,22 +87,24 @@ class Connection {
   void Call(Request request, Duration timeout, CallDone done);
   // As Enqueue, ahead of everything queued: from within OnLoggedIn.
   void CallFirst(Request request, CallDone done);
-  // A call that OnLoggedIn begins. If the connection is lost before its answer, and state with it, it ends with UNAVAILABLE
-  // after OnStatusChanged: the next OnLoggedIn begins anew.
+  // A call that OnLoggedIn begins. If the connection is lost before its answer, and state with it,
+  // it ends with UNAVAILABLE after OnStatusChanged: the next OnLoggedIn begins anew.
   void Enqueue(Request request, CallDone done);
   void Subscribe(std::string path);
   void Unsubscribe(const std::string& path);
   void SubscribeUsers(const std::vector<std::string>& ids);
   void UnsubscribeUser(const std::string& id);
 
-  // Newer credentials: used at once, a live session goes on with the old token until the new one is accepted.
+  // Newer credentials: used at once, a live session goes on with the old token until the new one is
+  // accepted.
   void ReplaceTokens(std::unique_ptr<TokenSource> tokens);
 
   const Status& status() const { return status_; }
 
  private:
   class AckGuard;
-  // One socket and the link through which it speaks; cut, the socket may finish its closing handshake unheard.
+  // One socket and the link through which it speaks; cut, the socket may finish its closing
+  // handshake unheard.
   class SocketLink;
 
   void OnSocketOpen();

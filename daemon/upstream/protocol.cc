@@ -18,8 +18,8 @@ namespace v1 = talkjs::sidecar::v1;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// realtime.md 3.7. The server's silence is spread by up to a second, so that sessions opened together do not ping
-// together for ever.
+// realtime.md 3.7. The server's silence is spread by up to a second, so that sessions opened
+// together do not ping together for ever.
 constexpr Duration kClientSilence = seconds(25);
 constexpr Duration kServerSilence = seconds(10);
 constexpr Duration kServerSilenceSpread = seconds(1);
@@ -35,11 +35,13 @@ constexpr int kMaxServerErrors = 10;
 // realtime.md 3.3.
 constexpr Duration kMaxRefreshDelay = milliseconds(1'728'000'000);
 
-// A token that TalkJS gives less than this is short-lived (3.2); such ones are renewed at half of it, at most this often.
+// A token that TalkJS gives less than this is short-lived (3.2); such ones are renewed at half of
+// it, at most this often.
 constexpr int64_t kShortLifetimeSeconds = 120;
 constexpr Duration kMinRenewalGap = seconds(5);
 
-// A connection that has been logged in for so long was no failure: the next loss starts with the first delay again.
+// A connection that has been logged in for so long was no failure: the next loss starts with the
+// first delay again.
 constexpr Duration kStableAfter = seconds(30);
 
 // Logins that TalkJS ends sooner than that: after so many the next ones are paced.
@@ -176,12 +178,14 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
       ++token_failures_;
       retry_cause_ = token_.has_value() ? TokenCause::kRenewal : TokenCause::kFirst;
       retry_token_at_ = now + SourceRetryDelay(token_failures_, random_);
-      // A renewal that fails is no trouble yet for a session whose present token works. Without one the session is as
-      // far from TalkJS as with a socket that does not open: calls wait, and no client can help.
+      // A renewal that fails is no trouble yet for a session whose present token works. Without one
+      // the session is as far from TalkJS as with a socket that does not open: calls wait, and no
+      // client can help.
       Enter(token_.has_value() || lost ? phase_ : Phase::kConnecting, result.why);
       return;
     case TokenResult::Kind::kWait:
-      if (token_.has_value()) return;  // a renewal that cannot be had: the present token serves until it expires
+      if (token_.has_value())
+        return;  // a renewal that cannot be had: the present token serves until it expires
       if (socket_wanted_) Emit(CloseSocket{});
       ForgetSocket();
       Enter(Phase::kWaitingForToken, result.why);
@@ -248,8 +252,9 @@ void Protocol::DropSocket(const absl::Status& why, MonoTime now) {
   }
 }
 
-// The socket is gone: what was under way is sent again after the next login, unchanged and in its order (3.4).
-// Subscriptions are rebuilt from what is wanted, the session's own calls by what LoggedIn begins.
+// The socket is gone: what was under way is sent again after the next login, unchanged and in its
+// order (3.4). Subscriptions are rebuilt from what is wanted, the session's own calls by what
+// LoggedIn begins.
 void Protocol::TakeBackCalls() {
   for (auto& [number, pending] : std::exchange(in_flight_, {})) Requeue(std::move(pending));
   queue_.remove_if([this](Pending& pending) {
@@ -287,8 +292,8 @@ void Protocol::Tick(MonoTime now) {
   if (!socket_open_) return;
   if (server_dead_at_ <= now) {
     Emit(AbortSocket{});
-    DropSocket(Unavailable("TalkJS stopped answering (no reply to a ping within 5 s); reconnecting"),
-               now);
+    DropSocket(
+        Unavailable("TalkJS stopped answering (no reply to a ping within 5 s); reconnecting"), now);
     return;
   }
   if (server_silent_at_ <= now) {
@@ -360,7 +365,8 @@ void Protocol::ScheduleLoginRetry(const absl::Status& why, MonoTime now) {
     retry_login_at_ = now + random_.Between(seconds(5), seconds(10));
     return;
   }
-  // The socket is of no use and the server in trouble: as a lost connection, with its growing delays.
+  // The socket is of no use and the server in trouble: as a lost connection, with its growing
+  // delays.
   Emit(CloseSocket{});
   DropSocket(why, now);
 }
@@ -416,7 +422,8 @@ void Protocol::LogInAgain(TokenCause cause, MonoTime now) {
   }
 }
 
-// What was known of this login is void, the socket stays; so does a token that has not been tried yet.
+// What was known of this login is void, the socket stays; so does a token that has not been tried
+// yet.
 void Protocol::LoginVoid() {
   if (!token_fresh_) token_.reset();
   if (!IsLoggedIn()) return;
@@ -428,8 +435,9 @@ void Protocol::LoginVoid() {
   // Subscription requests without an answer are void too: all are sent again after the login.
   std::erase_if(in_flight_, [](const auto& entry) { return entry.second.subscription; });
   queue_.remove_if([](const Pending& pending) { return pending.subscription; });
-  Enter(Phase::kConnecting, MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_TOKEN_EXPIRED,
-                                      "TalkJS ended the login; logging in again"));
+  Enter(Phase::kConnecting,
+        MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_TOKEN_EXPIRED,
+                  "TalkJS ended the login; logging in again"));
 }
 
 void Protocol::SendSubscribe(std::string path, std::string data, MonoTime now) {
@@ -468,8 +476,10 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
   if (auto* response = std::get_if<wire::ResponseFrame>(&*frame)) {
     const auto it = in_flight_.find(response->number);
     const bool is_login = response->number == login_request_;
-    if (!is_login && it == in_flight_.end()) return;  // pings, calls given up, and numbers that were never ours
-    Reply reply{response->status, std::make_shared<json::value>(response->data, json::storage_ptr())};
+    if (!is_login && it == in_flight_.end())
+      return;  // pings, calls given up, and numbers that were never ours
+    Reply reply{response->status,
+                std::make_shared<json::value>(response->data, json::storage_ptr())};
     if (is_login) {
       login_request_ = -1;
       OnLoginAnswer(response->status, reply, now);
@@ -551,7 +561,8 @@ void Protocol::UnsubscribeUser(const std::string& id, MonoTime now) {
 
 void Protocol::Enqueue(Pending pending, MonoTime now) {
   if (phase_ == Phase::kStopped || phase_ == Phase::kFailed) {
-    if (pending.done) Emit(Completed{std::move(pending.done), Unavailable("the session is not running")});
+    if (pending.done)
+      Emit(Completed{std::move(pending.done), Unavailable("the session is not running")});
     return;
   }
   pending.order = ++last_order_;
@@ -564,9 +575,8 @@ void Protocol::Enqueue(Pending pending, MonoTime now) {
 
 // Back to its place among those that wait.
 void Protocol::Requeue(Pending pending) {
-  const auto next = std::find_if(queue_.begin(), queue_.end(), [&](const Pending& other) {
-    return other.order > pending.order;
-  });
+  const auto next = std::find_if(queue_.begin(), queue_.end(),
+                                 [&](const Pending& other) { return other.order > pending.order; });
   queue_.insert(next, std::move(pending));
 }
 
@@ -621,12 +631,12 @@ void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
 }
 
 void Protocol::ExpireCalls(MonoTime now) {
-  const absl::Status late =
-      MakeError(absl::StatusCode::kDeadlineExceeded, v1::ERROR_REASON_UPSTREAM_TIMEOUT,
-                "TalkJS did not answer in time; it may have done what was asked: look before repeating");
-  const absl::Status away = MakeError(
-      absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
-      "the session is not connected to TalkJS; see its state, and try again");
+  const absl::Status late = MakeError(
+      absl::StatusCode::kDeadlineExceeded, v1::ERROR_REASON_UPSTREAM_TIMEOUT,
+      "TalkJS did not answer in time; it may have done what was asked: look before repeating");
+  const absl::Status away =
+      MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+                "the session is not connected to TalkJS; see its state, and try again");
   queue_.remove_if([&](Pending& pending) {
     if (pending.deadline > now) return false;
     if (pending.done) Emit(Completed{std::move(pending.done), pending.sent ? late : away});

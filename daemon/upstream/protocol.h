@@ -1,12 +1,14 @@
-// The client's side of TalkJS's realtime protocol as a state machine: login, renewal, heartbeat, calls, subscriptions,
-// reconnects (realtime.md 3 to 5). No sockets, no clocks: inputs carry the time, outputs are actions for a driver.
+// The client's side of TalkJS's realtime protocol as a state machine: login, renewal, heartbeat,
+// calls, subscriptions, reconnects (realtime.md 3 to 5). No sockets, no clocks: inputs carry the
+// time, outputs are actions for a driver.
 //
 //   protocol.Start(now);
 //   for (Action& action : protocol.TakeActions()) ...   // OpenSocket, SendText, ...
 //   wake up at protocol.NextDeadline() and call Tick.
 //
-// Where it differs from the SDK, design.md section 5 says so: it never closes an idle socket, retries a refused login with
-// back-off, uses short-lived tokens instead of dropping them, and grows its reconnect delays.
+// Where it differs from the SDK, design.md section 5 says so: it never closes an idle socket,
+// retries a refused login with back-off, uses short-lived tokens instead of dropping them, and
+// grows its reconnect delays.
 #ifndef TALKJSD_UPSTREAM_PROTOCOL_H_
 #define TALKJSD_UPSTREAM_PROTOCOL_H_
 
@@ -70,7 +72,8 @@ using CallDone = std::function<void(absl::StatusOr<Reply>)>;
 struct OpenSocket {
   Duration delay{};  // from now; the driver may add to it, for the daemon-wide pace
 };
-struct CloseSocket {};  // with a closing handshake; nothing of this socket is given to the machine any more
+struct CloseSocket {
+};  // with a closing handshake; nothing of this socket is given to the machine any more
 struct AbortSocket {};
 struct SendText {
   std::string text;
@@ -84,7 +87,8 @@ struct PhaseChanged {
   absl::Status why;
 };
 struct LoggedIn {
-  // The interruption was announced and lost nothing, or there was none: no need to read again what was known.
+  // The interruption was announced and lost nothing, or there was none: no need to read again what
+  // was known.
   bool state_kept = false;
 };
 struct ShortLivedToken {
@@ -122,14 +126,16 @@ class Protocol {
   void OnSocketClosed(const absl::Status& why, MonoTime now);
   void OnText(std::string_view text, MonoTime now);
   void OnToken(TokenResult result, MonoTime now);
-  // A token or other credentials were supplied from outside: used at once, also from kWaitingForToken and kFailed.
+  // A token or other credentials were supplied from outside: used at once, also from
+  // kWaitingForToken and kFailed.
   void OnCredentialsReplaced(MonoTime now);
   void Fail(const absl::Status& why, MonoTime now);
   void Tick(MonoTime now);
 
-  // `done` comes with the final answer (realtime.md 3.5), or at `deadline`: DEADLINE_EXCEEDED if it was sent, otherwise
-  // UNAVAILABLE. With kNever it belongs to what LoggedIn begins: it ends with UNAVAILABLE when the socket is lost and
-  // state with it, and is asked again by whoever acts upon the next LoggedIn.
+  // `done` comes with the final answer (realtime.md 3.5), or at `deadline`: DEADLINE_EXCEEDED if it
+  // was sent, otherwise UNAVAILABLE. With kNever it belongs to what LoggedIn begins: it ends with
+  // UNAVAILABLE when the socket is lost and state with it, and is asked again by whoever acts upon
+  // the next LoggedIn.
   void Call(Request request, MonoTime deadline, CallDone done, MonoTime now);
   // Ahead of what is queued: for what must precede everything else after LoggedIn.
   void CallFirst(Request request, CallDone done, MonoTime now);

@@ -1,4 +1,5 @@
-// Where a session's tokens come from: one class a kind of credentials. Each lives on the session's loop.
+// Where a session's tokens come from: one class a kind of credentials. Each lives on the session's
+// loop.
 #ifndef TALKJSD_UPSTREAM_TOKEN_SOURCE_H_
 #define TALKJSD_UPSTREAM_TOKEN_SOURCE_H_
 
@@ -32,7 +33,8 @@ std::unique_ptr<TokenSource> MakeSigningKeyTokenSource(std::string app_id, std::
                                                        Secret key, Duration lifetime,
                                                        const Clock& clock);
 
-// Fetches "bokens" (realtime.md 4.2) with a legacy signature, or without one if it is empty. `internal_url`: the base.
+// Fetches "bokens" (realtime.md 4.2) with a legacy signature, or without one if it is empty.
+// `internal_url`: the base.
 std::unique_ptr<TokenSource> MakeBokenTokenSource(std::string internal_url, std::string app_id,
                                                   std::string user_id, Secret signature,
                                                   net::EventLoop& loop, net::HttpClient& http);

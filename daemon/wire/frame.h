@@ -1,4 +1,5 @@
-// Realtime frames (realtime.md section 2), as the server writes and the client reads them. For .cc files: knows JSON.
+// Realtime frames (realtime.md section 2), as the server writes and the client reads them. For .cc
+// files: knows JSON.
 #ifndef TALKJSD_WIRE_FRAME_H_
 #define TALKJSD_WIRE_FRAME_H_
 
@@ -14,8 +15,8 @@
 
 namespace talkjsd::wire {
 
-// Largest frame either side accepts, in bytes (realtime.md 9 #16 proposes 1 MB for a client's frame; a page of 100
-// messages of 10,000 characters fits into 8 MiB).
+// Largest frame either side accepts, in bytes (realtime.md 9 #16 proposes 1 MB for a client's
+// frame; a page of 100 messages of 10,000 characters fits into 8 MiB).
 inline constexpr size_t kMaxClientFrame = 1 << 20;
 inline constexpr size_t kMaxServerFrame = 8 << 20;
 
@@ -57,7 +58,8 @@ using ServerFrame = std::variant<ResponseFrame, PublishFrame>;
 
 std::string EncodeResponse(int64_t number, int status, const json::value& data);
 std::string EncodePublish(int64_t number, const std::vector<json::object>& events);
-absl::StatusOr<ServerFrame> DecodeServerFrame(std::string_view text, json::storage_ptr storage = {});
+absl::StatusOr<ServerFrame> DecodeServerFrame(std::string_view text,
+                                              json::storage_ptr storage = {});
 
 // The data of an error response.
 struct ErrorData {

@@ -1,7 +1,8 @@
 // wire types <-> Boost.JSON. Include from .cc files only: the header that knows the JSON library.
 //
-// Decoding is strict about types and lenient about unknown properties: an error names the property ("lastMessageAt: not
-// an integer"). Encoding writes exactly what realtime.md section 8 lists, in its order.
+// Decoding is strict about types and lenient about unknown properties: an error names the property
+// ("lastMessageAt: not an integer"). Encoding writes exactly what realtime.md section 8 lists, in
+// its order.
 #ifndef TALKJSD_WIRE_JSON_H_
 #define TALKJSD_WIRE_JSON_H_
 
@@ -17,8 +18,8 @@ namespace talkjsd::wire {
 
 namespace json = boost::json;
 
-// Parses untrusted text. Limits: `max_bytes` of text, 32 levels of nesting, valid UTF-8, no duplicate handling (the last
-// one wins), nothing after the value.
+// Parses untrusted text. Limits: `max_bytes` of text, 32 levels of nesting, valid UTF-8, no
+// duplicate handling (the last one wins), nothing after the value.
 absl::StatusOr<json::value> ParseJson(std::string_view text, size_t max_bytes = 8 << 20,
                                       json::storage_ptr storage = {});
 

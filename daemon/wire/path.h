@@ -19,7 +19,8 @@ std::optional<std::string> DecodeSegment(std::string_view text);
 // "/" + the segments, each encoded, joined by "/".
 std::string JoinPath(std::initializer_list<std::string_view> segments);
 
-// Splits at "/" first, decodes afterwards. nullopt unless the path starts with "/" and every segment decodes.
+// Splits at "/" first, decodes afterwards. nullopt unless the path starts with "/" and every
+// segment decodes.
 // "/" has no segments; an empty segment ("//") is kept.
 std::optional<std::vector<std::string>> SplitPath(std::string_view path);
 

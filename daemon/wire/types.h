@@ -1,7 +1,7 @@
 // TalkJS's data as it travels (realtime.md section 8), without a JSON library in sight.
 //
-// Times are milliseconds since the Unix epoch. Values that TalkJS writes as null are std::nullopt; unknown properties are
-// ignored; an unknown content block keeps its JSON.
+// Times are milliseconds since the Unix epoch. Values that TalkJS writes as null are std::nullopt;
+// unknown properties are ignored; an unknown content block keeps its JSON.
 #ifndef TALKJSD_WIRE_TYPES_H_
 #define TALKJSD_WIRE_TYPES_H_
 
@@ -103,9 +103,9 @@ struct FileBlock {
   std::string file_token;
   std::string url;
   std::string filename;
-  int64_t size = 0;  // bytes
-  std::optional<double> width;   // pixels
-  std::optional<double> height;  // pixels
+  int64_t size = 0;                // bytes
+  std::optional<double> width;     // pixels
+  std::optional<double> height;    // pixels
   std::optional<double> duration;  // seconds
   friend bool operator==(const FileBlock&, const FileBlock&) = default;
 };
@@ -117,7 +117,7 @@ struct ContentBlock {
   FileBlock file;                  // kFile
   double latitude = 0;             // kLocation, degrees
   double longitude = 0;
-  std::string unknown_json;        // kUnknown: the block as it came
+  std::string unknown_json;  // kUnknown: the block as it came
   friend bool operator==(const ContentBlock&, const ContentBlock&) = default;
 };
 
@@ -142,7 +142,8 @@ struct Message {
   friend bool operator==(const Message&, const Message&) = default;
 };
 
-// What `side.edited`, `conversation.edited` and an own `participant.edited` may change in a Conversation.
+// What `side.edited`, `conversation.edited` and an own `participant.edited` may change in a
+// Conversation.
 struct ConversationDiff {
   Patch<std::string> subject;
   Patch<std::string> photo_url;
