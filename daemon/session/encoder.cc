@@ -164,9 +164,9 @@ bool IsByMe(const wire::Message& message, std::string_view my_user_id) {
 
 // session-api.md section 8: mine, when everyone has read it; another's, when I have.
 bool IsRead(const wire::Message& message, const MessageContext& context) {
-  return (IsByMe(message, context.my_user_id) ? context.conversation->everyone_read_until
-                                              : context.conversation->read_until) >=
-         message.created_at;
+  return (IsByMe(message, context.my_user_id)
+              ? context.conversation->everyone_read_until
+              : context.conversation->read_until) >= message.created_at;
 }
 
 void StartEvent(std::string_view session_id, bool recovered, UnixMillis time,
@@ -363,6 +363,17 @@ journal::NewEvent EncodeUncertainEdits(std::string_view session_id, UnixMillis f
   return Finish(event, journal::EventKind::kUncertainEdits, session_id, "", false);
 }
 
+journal::NewEvent EncodeIncomplete(std::string_view session_id, std::string_view conversation_id,
+                                   UnixMillis from, UnixMillis to, UnixMillis event_time) {
+  v1::MessageEvent event;
+  StartEvent(session_id, /*recovered=*/false, event_time, &event);
+  event.mutable_gap()->set_reason(v1::GAP_REASON_UPSTREAM_INCOMPLETE);
+  event.mutable_gap()->set_conversation_id(conversation_id.data(), conversation_id.size());
+  SetTime(from, event.mutable_gap()->mutable_from_time());
+  SetTime(to, event.mutable_gap()->mutable_to_time());
+  return Finish(event, journal::EventKind::kGap, session_id, conversation_id, false);
+}
+
 journal::NewEvent EncodeStateChange(const Info& info, UnixMillis event_time) {
   v1::MessageEvent event;
   StartEvent(info.session_id, /*recovered=*/false, event_time, &event);
@@ -373,9 +384,9 @@ journal::NewEvent EncodeStateChange(const Info& info, UnixMillis event_time) {
   change->set_reason_message(info.reason_message);
   SetTime(info.state_since, change->mutable_change_time());
   const bool last = info.state == State::kDestroyed;
-  return Finish(
-      event, last ? journal::EventKind::kSessionDestroyed : journal::EventKind::kSessionState,
-      info.session_id, "", false);
+  return Finish(event,
+                last ? journal::EventKind::kSessionDestroyed : journal::EventKind::kSessionState,
+                info.session_id, "", false);
 }
 
 std::string EncodeUnreads(std::string_view session_id, std::string_view my_user_id,
@@ -387,8 +398,7 @@ std::string EncodeUnreads(std::string_view session_id, std::string_view my_user_
     v1::UnreadConversation* conversation = list->add_conversations();
     FillConversation(*unread.conversation, /*with_side=*/true,
                      conversation->mutable_conversation());
-    FillMessage(*unread.last_message,
-                {session_id, my_user_id, unread.conversation, unread.sender},
+    FillMessage(*unread.last_message, {session_id, my_user_id, unread.conversation, unread.sender},
                 conversation->mutable_last_message());
     conversation->set_unread_message_count(unread.conversation->unread_message_count);
   }

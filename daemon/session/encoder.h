@@ -20,7 +20,8 @@ class User;
 
 namespace talkjsd::session {
 
-// What a message is seen with: the session's side of the conversation, and its sender if TalkJS named one.
+// What a message is seen with: the session's side of the conversation, and its sender if TalkJS
+// named one.
 struct MessageContext {
   std::string_view session_id;
   std::string_view my_user_id;
@@ -38,6 +39,9 @@ journal::NewEvent EncodeDeletion(std::string_view session_id, std::string_view c
 // Edits and deletions between the two times may have gone unseen.
 journal::NewEvent EncodeUncertainEdits(std::string_view session_id, UnixMillis from, UnixMillis to,
                                        UnixMillis event_time);
+// Messages of this conversation up to `to` may be missing: TalkJS does not show them.
+journal::NewEvent EncodeIncomplete(std::string_view session_id, std::string_view conversation_id,
+                                   UnixMillis from, UnixMillis to, UnixMillis event_time);
 // kSessionDestroyed for State::kDestroyed, otherwise kSessionState.
 journal::NewEvent EncodeStateChange(const Info& info, UnixMillis event_time);
 
@@ -50,7 +54,8 @@ struct Unread {
 std::string EncodeUnreads(std::string_view session_id, std::string_view my_user_id,
                           const std::vector<Unread>& unreads, UnixMillis as_of, bool stale);
 
-// With the whole side: what ConversationService and the unreads show. A Message carries only the first fields.
+// With the whole side: what ConversationService and the unreads show. A Message carries only the
+// first fields.
 void FillConversation(const wire::Conversation& from, bool with_side,
                       talkjs::sidecar::v1::Conversation* to);
 void FillUser(const wire::User& from, talkjs::sidecar::v1::User* to);

@@ -12,7 +12,8 @@ namespace {
 // A sender that TalkJS does not name within this is left absent (design.md section 5).
 constexpr Duration kSenderPatience = std::chrono::seconds(2);
 
-// Conversations held in memory; the least recently active without news, subscription or unreads leaves first.
+// Conversations held in memory; the least recently active without news, subscription or unreads
+// leaves first.
 constexpr size_t kMaxTracked = 1000;
 
 std::string MessagesPath(const std::string& conversation_id) {
@@ -34,9 +35,7 @@ Inbox::Inbox(Options options, InboxHost* host, const Clock& clock)
 
 Inbox::~Inbox() = default;
 
-void Inbox::Start() {
-  host_->Subscribe("/me/conversations");
-}
+void Inbox::Start() { host_->Subscribe("/me/conversations"); }
 
 void Inbox::OnLoggedIn(bool state_kept) {
   connected_ = true;
@@ -69,7 +68,8 @@ void Inbox::OnEvents(std::vector<wire::Event> events, const upstream::AckTicket&
 
 void Inbox::Tick() { AfterWork(); }
 
-// Every way into the inbox ends here: what became possible is done, and the next wake-up is asked for.
+// Every way into the inbox ends here: what became possible is done, and the next wake-up is asked
+// for.
 void Inbox::AfterWork() {
   FlushWaiting();
   MonoTime next = kNever;
@@ -177,7 +177,8 @@ void Inbox::On(wire::SideCreated& event) {
 bool Inbox::HasNews(const Tracked& tracked, const wire::ConversationDiff& diff) const {
   if (!diff.last_message_at.has_value()) return false;
   if (*diff.last_message_at != tracked.seen_at) return *diff.last_message_at > tracked.seen_at;
-  // Two messages may share a millisecond. Where ids are known they decide; where none is, only a grown count tells.
+  // Two messages may share a millisecond. Where ids are known they decide; where none is, only a
+  // grown count tells.
   return !tracked.emitted.empty() ||
          (diff.unread_message_count.has_value() &&
           *diff.unread_message_count > tracked.side.unread_message_count);
@@ -189,7 +190,8 @@ void Inbox::On(wire::SideEdited& event) {
   const bool concerns_us = diff.last_message_at.has_value() || diff.is_unread.value_or(false);
   if (!known && !concerns_us) return;
   Tracked& tracked = Track(event.conversation_id);
-  if (!known && !synced_before_ && diff.last_message_at.has_value()) {
+  if (!synced_before_ && tracked.seen_at <= floor_ && !HasShownNews(tracked) &&
+      diff.last_message_at.has_value()) {
     // The list that would say what is history here has not been read yet.
     tracked.history_until = tracked.seen_at = *diff.last_message_at - 1;
   }
@@ -212,9 +214,7 @@ void Inbox::On(wire::SideEdited& event) {
   }
 }
 
-void Inbox::On(wire::SideDeleted& event) {
-  Forget(event.conversation_id);
-}
+void Inbox::On(wire::SideDeleted& event) { Forget(event.conversation_id); }
 
 void Inbox::Forget(const std::string& conversation_id) {
   const auto it = conversations_.find(conversation_id);
@@ -252,7 +252,8 @@ void Inbox::OnMessageEvent(const std::string& conversation_id, wire::Event& even
   ApplyMessageEvent(tracked, event, ticket);
 }
 
-// After an interruption, what is said now waits for what was said meanwhile: until it is known whether there is any.
+// After an interruption, what is said now waits for what was said meanwhile: until it is known
+// whether there is any.
 bool Inbox::HoldsEvents(const Tracked& tracked) const {
   return listing_ || tracked.wants_fill || tracked.following == Following::kFilling;
 }
@@ -274,8 +275,7 @@ void Inbox::Apply(Tracked& tracked, wire::MessageCreated& event,
   EmitSent(tracked, std::move(event.state), /*recovered=*/false, ticket);
 }
 
-void Inbox::Apply(Tracked& tracked, wire::MessageEdited& event,
-                  const upstream::AckTicket& ticket) {
+void Inbox::Apply(Tracked& tracked, wire::MessageEdited& event, const upstream::AckTicket& ticket) {
   wire::Message* last = tracked.last_message.get();
   const bool is_last = last != nullptr && last->id == event.message_id;
   if (is_last) event.diff.ApplyTo(*last);
@@ -293,8 +293,8 @@ void Inbox::Apply(Tracked& tracked, wire::MessageEdited& event,
       [this, conversation_id, ticket](absl::StatusOr<std::optional<wire::Message>> message) {
         const auto it = conversations_.find(conversation_id);
         if (it == conversations_.end() || !message.ok() || !message->has_value()) return;
-        Send(it->second, {journal::EventKind::kEdited, **std::move(message), false, false,
-                          MonoTime{}, ticket});
+        Send(it->second,
+             {journal::EventKind::kEdited, **std::move(message), false, false, MonoTime{}, ticket});
       });
 }
 
@@ -305,7 +305,8 @@ void Inbox::Apply(Tracked& tracked, wire::MessageDeleted& event,
   Outgoing deletion{journal::EventKind::kDeleted, {}, false, false, MonoTime{}, ticket};
   deletion.message.id = event.message_id;
   deletion.by_me = was_last && last->sender_id == options_.my_user_id;
-  // One that was held tells of a last message that may not be it any more; the fill has read the newest.
+  // One that was held tells of a last message that may not be it any more; the fill has read the
+  // newest.
   const bool moves_last = was_last || !tracked.last_message_known;
   if (moves_last && event.new_last_message.present) {
     tracked.last_message = event.new_last_message.value.has_value()
@@ -327,8 +328,8 @@ bool Inbox::EmitSent(Tracked& tracked, wire::Message message, bool recovered,
   tracked.seen_at = std::max(tracked.seen_at, message.created_at);
   newest_activity_ = std::max(newest_activity_, message.created_at);
   NoteLastMessage(tracked, message);
-  Send(tracked, {journal::EventKind::kSent, std::move(message), recovered, false, MonoTime{},
-                 ticket});
+  Send(tracked,
+       {journal::EventKind::kSent, std::move(message), recovered, false, MonoTime{}, ticket});
   return true;
 }
 
@@ -366,9 +367,8 @@ void Inbox::AppendNow(const Tracked& tracked, const Outgoing& outgoing) {
                                  outgoing.by_me, outgoing.recovered, now));
     return;
   }
-  const wire::User* sender = outgoing.message.sender_id.has_value()
-                                 ? senders_.Find(*outgoing.message.sender_id)
-                                 : nullptr;
+  const wire::User* sender =
+      outgoing.message.sender_id.has_value() ? senders_.Find(*outgoing.message.sender_id) : nullptr;
   const MessageContext context{options_.session_id, options_.my_user_id, &tracked.side, sender};
   host_->Append(
       EncodeMessageEvent(outgoing.kind, outgoing.message, context, outgoing.recovered, now));

@@ -1,10 +1,13 @@
-// A session's view of its conversations: decides which messages are new and what is unread. The heart of the daemon.
+// A session's view of its conversations: decides which messages are new and what is unread. The
+// heart of the daemon.
 //
-//   frame -> wire::Event -> Inbox -> journal::NewEvent (each message once, in order) and the list of unreads
+//   frame -> wire::Event -> Inbox -> journal::NewEvent (each message once, in order) and the list
+//   of unreads
 //
-// It follows `me/conversations`; a conversation with news gets a message subscription of its own and is read back to what
-// was seen before ("filled"). At most `message_subscriptions` are held, the least recently active one leaves first; what
-// leaves is covered by `side.edited`, which every new message causes.
+// It follows `me/conversations`; a conversation with news gets a message subscription of its own
+// and is read back to what was seen before ("filled"). At most `message_subscriptions` are held,
+// the least recently active one leaves first; what leaves is covered by `side.edited`, which every
+// new message causes.
 #ifndef TALKJSD_SESSION_INBOX_H_
 #define TALKJSD_SESSION_INBOX_H_
 
@@ -30,7 +33,8 @@
 
 namespace talkjsd::session {
 
-// What an inbox needs from the outside. Calls may not call back into the inbox before they return; answers come later.
+// What an inbox needs from the outside. Calls may not call back into the inbox before they return;
+// answers come later.
 class InboxHost : public SendersHost {
  public:
   virtual void Subscribe(std::string path) = 0;
@@ -79,8 +83,8 @@ class Inbox {
     journal::EventKind kind;
     wire::Message message;  // kDeleted: only the id
     bool recovered = false;
-    bool by_me = false;     // kDeleted
-    MonoTime deadline;      // for TalkJS to name the sender
+    bool by_me = false;  // kDeleted
+    MonoTime deadline;   // for TalkJS to name the sender
     upstream::AckTicket ticket;
   };
 
@@ -96,7 +100,8 @@ class Inbox {
     Following following = Following::kNo;
     bool wants_fill = false;
     bool fill_recovers = false;
-    uint64_t fill_id = 0;  // of the fill under way
+    uint64_t fill_id = 0;   // of the fill under way
+    int fill_failures = 0;  // in a row, that will hardly go away
     bool peeking = false;
     uint64_t last_active = 0;
     // Events of messages that wait while the conversation is being filled.
@@ -104,16 +109,17 @@ class Inbox {
   };
   using Conversations = std::map<std::string, Tracked>;
 
-  // One reading back of one conversation, newest page first; emitted oldest first. Pages in the middle of a long one are
-  // dropped on the way back and read again on the way forth, so that memory is bounded by pages.
+  // One reading back of one conversation, newest page first; emitted oldest first. Pages in the
+  // middle of a long one are dropped on the way back and read again on the way forth, so that
+  // memory is bounded by pages.
   struct Fill {
     std::string conversation_id;
     uint64_t id = 0;
     bool recovers = false;
-    bool way_forth = false;  // the way back has met what was seen
-    std::vector<std::string> cursors;                      // of each page; the first is empty
-    std::map<size_t, std::vector<wire::Message>> kept;     // pages still held, newest message first
-    int pages_past_seen = -1;                              // -1: the last one seen was not met yet
+    bool way_forth = false;                             // the way back has met what was seen
+    std::vector<std::string> cursors;                   // of each page; the first is empty
+    std::map<size_t, std::vector<wire::Message>> kept;  // pages still held, newest message first
+    int pages_past_seen = -1;                           // -1: the last one seen was not met yet
     int emitted = 0;
   };
 
@@ -152,6 +158,7 @@ class Inbox {
   void OnListPage(upstream::Page<wire::Conversation> page);
   void OnListed(wire::Conversation side);
   void EndList(bool complete);
+  bool HasShownNews(const Tracked& tracked) const;
   void ReadUnreadPage(std::string cursor);
   void EndUnreads();
   void RetrySync(const absl::Status& why);
@@ -164,11 +171,12 @@ class Inbox {
   void ReadFillPage(std::shared_ptr<Fill> fill, size_t index);
   void OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
                   upstream::Page<wire::Message> page);
-  bool ReachedSeen(Fill& fill, const Tracked& tracked, const std::vector<wire::Message>& items) const;
+  bool ReachedSeen(Fill& fill, const Tracked& tracked,
+                   const std::vector<wire::Message>& items) const;
   void EmitFrom(const std::shared_ptr<Fill>& fill, size_t index);
   void EndFill(const std::shared_ptr<Fill>& fill);
   Tracked* TargetOf(const Fill& fill);
-  void RetryFill(const std::shared_ptr<Fill>& fill, const absl::Status& why);
+  void OnFillFailed(const std::shared_ptr<Fill>& fill, const absl::Status& why);
   void Peek(Tracked& tracked);
   // `then` is dropped when the inbox is gone, or another login has begun meanwhile.
   template <typename T>
@@ -194,17 +202,18 @@ class Inbox {
   bool connected_ = false;
   bool synced_ = false;
   bool synced_before_ = false;
-  // A conversation that is not tracked had its last activity at or before this when the list was read.
+  // A conversation that is not tracked had its last activity at or before this when the list was
+  // read.
   UnixMillis floor_ = 0;
-  UnixMillis newest_activity_ = 0;   // over all conversations, ever
+  UnixMillis newest_activity_ = 0;  // over all conversations, ever
   // What was said up to here has been seen: the newest activity when the view was complete last.
   UnixMillis covered_until_ = 0;
   bool syncing_ = false;  // from a login that lost state until the view is complete
   bool listing_ = false;  // the list of conversations is being read after an interruption
   MonoTime retry_sync_at_ = kNever;
   UnixMillis disconnected_at_ = 0;
-  std::set<std::string> listed_;     // met by the present walk through a list
-  std::set<std::string> touched_;    // changed by an event during this sync
+  std::set<std::string> listed_;   // met by the present walk through a list
+  std::set<std::string> touched_;  // changed by an event during this sync
 
   // Fills.
   std::deque<std::string> fill_queue_;

@@ -1,4 +1,5 @@
-// The reading side of the inbox: the list of conversations after a login, and the messages missed in each.
+// The reading side of the inbox: the list of conversations after a login, and the messages missed
+// in each.
 #include <algorithm>
 #include <utility>
 
@@ -7,16 +8,21 @@
 #include "daemon/session/encoder.h"
 #include "daemon/session/inbox.h"
 #include "daemon/wire/path.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::session {
 namespace {
 
-// TalkJS's largest pages (realtime.md 6.3 and 6.5). A first page of messages is small: news are few as a rule.
+namespace v1 = talkjs::sidecar::v1;
+
+// TalkJS's largest pages (realtime.md 6.3 and 6.5). A first page of messages is small: news are few
+// as a rule.
 constexpr int kListPage = 30;
 constexpr int kFirstMessagePage = 30;
 constexpr int kMessagePage = 100;
 
-// How far the walk through the list goes back beyond the newest activity known before an interruption.
+// How far the walk through the list goes back beyond the newest activity known before an
+// interruption.
 constexpr UnixMillis kListMarginMillis = 60'000;
 
 // Conversations read back at a time by one session.
@@ -30,6 +36,16 @@ constexpr size_t kKeptPages = 4;
 constexpr Duration kFillRetry = std::chrono::seconds(2);
 constexpr Duration kSyncRetry = std::chrono::seconds(10);
 
+// A conversation that TalkJS refuses to show, or shows in a way that is not understood, is tried so
+// often.
+constexpr int kMaxFillFailures = 3;
+
+// Trouble of TalkJS, not of what it was asked for.
+bool MayPass(const absl::Status& why) {
+  return (absl::IsUnavailable(why) && ReasonOf(why) != v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR) ||
+         absl::IsResourceExhausted(why);
+}
+
 std::string MessagesPath(const std::string& conversation_id) {
   return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
 }
@@ -39,25 +55,25 @@ std::string MessagesPath(const std::string& conversation_id) {
 template <typename T>
 void Inbox::Ask(upstream::Request request, absl::StatusOr<T> (*parse)(const upstream::Reply&),
                 std::function<void(absl::StatusOr<T>)> then) {
-  host_->Call(std::move(request),
-              [this, alive = std::weak_ptr<bool>(alive_), login = login_, parse,
-               then = std::move(then)](absl::StatusOr<upstream::Reply> reply) {
-                // What fails at the end of a session, or of its login, is asked again after the next one.
-                if (alive.expired() || login != login_ || !connected_) return;
-                if (reply.ok()) {
-                  then(parse(*reply));
-                } else {
-                  then(reply.status());
-                }
-                AfterWork();
-              });
+  host_->Call(std::move(request), [this, alive = std::weak_ptr<bool>(alive_), login = login_, parse,
+                                   then = std::move(then)](absl::StatusOr<upstream::Reply> reply) {
+    // What fails at the end of a session, or of its login, is asked again after the next one.
+    if (alive.expired() || login != login_ || !connected_) return;
+    if (reply.ok()) {
+      then(parse(*reply));
+    } else {
+      then(reply.status());
+    }
+    AfterWork();
+  });
 }
 
 template void Inbox::Ask(upstream::Request,
                          absl::StatusOr<std::optional<wire::Message>> (*)(const upstream::Reply&),
                          std::function<void(absl::StatusOr<std::optional<wire::Message>>)>);
 template void Inbox::Ask(
-    upstream::Request, absl::StatusOr<std::optional<wire::Conversation>> (*)(const upstream::Reply&),
+    upstream::Request,
+    absl::StatusOr<std::optional<wire::Conversation>> (*)(const upstream::Reply&),
     std::function<void(absl::StatusOr<std::optional<wire::Conversation>>)>);
 
 // --- the list ---
@@ -66,7 +82,7 @@ void Inbox::StartSync() {
   ++login_;
   synced_ = false;
   syncing_ = true;
-  listing_ = synced_before_;
+  listing_ = login_ > 1;
   active_fills_ = 0;
   peeks_ = 0;
   fill_queue_.clear();
@@ -98,7 +114,8 @@ void Inbox::ReadList() {
   ReadListPage("");
 }
 
-// Without the list nothing is known of what was missed: the view is not complete before it has been read.
+// Without the list nothing is known of what was missed: the view is not complete before it has been
+// read.
 void Inbox::RetrySync(const absl::Status& why) {
   LogWarning("cannot read the conversations of a session; trying again",
              {{"session", options_.session_id}, {"why", MessageOf(why)}});
@@ -108,9 +125,8 @@ void Inbox::RetrySync(const absl::Status& why) {
 void Inbox::ReadListPage(std::string cursor) {
   using Conversations = upstream::Page<wire::Conversation>;
   Ask<Conversations>(
-      cursor.empty()
-          ? upstream::ListConversations(kListPage, upstream::ConversationFilter::kAll)
-          : upstream::ListConversationsAfter(kListPage, cursor),
+      cursor.empty() ? upstream::ListConversations(kListPage, upstream::ConversationFilter::kAll)
+                     : upstream::ListConversationsAfter(kListPage, cursor),
       &upstream::ParseConversations, [this, cursor](absl::StatusOr<Conversations> page) {
         if (page.ok()) {
           OnListPage(*std::move(page));
@@ -138,11 +154,11 @@ void Inbox::OnListed(wire::Conversation side) {
   const bool has_messages = side.last_message_at > side.joined_at;
   if (!synced_before_) {
     // Before the baseline all is history, except what was announced since the subscription.
-    const bool announced = !tracked.emitted.empty() || tracked.wants_fill ||
-                           tracked.following != Following::kNo;
-    if (!known || !announced) {
+    if (!known || !HasShownNews(tracked)) {
       tracked.history_until = tracked.seen_at = side.last_message_at;
       tracked.last_message_known = !has_messages;
+    } else if (has_messages) {
+      WantFill(tracked, /*recovers=*/true);  // an earlier login, before the baseline, followed it
     }
   } else {
     // What was said before one joined, perhaps again, is history.
@@ -157,6 +173,10 @@ void Inbox::OnListed(wire::Conversation side) {
   SetSide(tracked, std::move(side));
 }
 
+bool Inbox::HasShownNews(const Tracked& tracked) const {
+  return !tracked.emitted.empty() || tracked.wants_fill || tracked.following != Following::kNo;
+}
+
 // `complete`: the whole list was read.
 void Inbox::EndList(bool complete) {
   std::vector<std::string> left;
@@ -164,6 +184,9 @@ void Inbox::EndList(bool complete) {
     // What an event told of meanwhile may have come too late for the list, or moved within it.
     if (complete && tracked.side_known && !listed_.contains(id) && !touched_.contains(id)) {
       left.push_back(id);
+    } else if (!synced_before_ && !HasShownNews(tracked)) {
+      // An event told of it, and no page of the list: it is older than those.
+      tracked.history_until = tracked.seen_at = std::max(tracked.history_until, floor_);
     } else if (!tracked.held.empty()) {
       WantFill(tracked, /*recovers=*/true);
     }
@@ -176,30 +199,29 @@ void Inbox::EndList(bool complete) {
 
 void Inbox::ReadUnreadPage(std::string cursor) {
   using Conversations = upstream::Page<wire::Conversation>;
-  Ask<Conversations>(
-      cursor.empty()
-          ? upstream::ListConversations(kListPage, upstream::ConversationFilter::kUnreadOnly)
-          : upstream::ListConversationsAfter(kListPage, cursor),
-      &upstream::ParseConversations, [this](absl::StatusOr<Conversations> page) {
-        if (!page.ok()) {
-          RetrySync(page.status());
-          return;
-        }
-        for (wire::Conversation& side : page->items) {
-          listed_.insert(side.id);
-          const bool known = conversations_.contains(side.id);
-          Tracked& tracked = Track(side.id);
-          if (!known && !synced_before_) {
-            tracked.history_until = tracked.seen_at = side.last_message_at;
-          }
-          SetSide(tracked, std::move(side));
-        }
-        if (page->cursor.has_value()) {
-          ReadUnreadPage(*page->cursor);
-        } else {
-          EndUnreads();
-        }
-      });
+  Ask<Conversations>(cursor.empty() ? upstream::ListConversations(
+                                          kListPage, upstream::ConversationFilter::kUnreadOnly)
+                                    : upstream::ListConversationsAfter(kListPage, cursor),
+                     &upstream::ParseConversations, [this](absl::StatusOr<Conversations> page) {
+                       if (!page.ok()) {
+                         RetrySync(page.status());
+                         return;
+                       }
+                       for (wire::Conversation& side : page->items) {
+                         listed_.insert(side.id);
+                         const bool known = conversations_.contains(side.id);
+                         Tracked& tracked = Track(side.id);
+                         if (!known && !synced_before_) {
+                           tracked.history_until = tracked.seen_at = side.last_message_at;
+                         }
+                         SetSide(tracked, std::move(side));
+                       }
+                       if (page->cursor.has_value()) {
+                         ReadUnreadPage(*page->cursor);
+                       } else {
+                         EndUnreads();
+                       }
+                     });
 }
 
 // What was unread before the interruption and is not now was read elsewhere meanwhile.
@@ -208,7 +230,8 @@ void Inbox::EndUnreads() {
   for (auto& [id, tracked] : conversations_) {
     if (!tracked.side.is_unread || listed_.contains(id)) continue;
     if (touched_.contains(id)) {
-      unclear.push_back(id);  // what the event told may be newer than the list, or about something else
+      unclear.push_back(
+          id);  // what the event told may be newer than the list, or about something else
     } else {
       tracked.side.is_unread = false;
       tracked.side.unread_message_count = 0;
@@ -259,7 +282,8 @@ void Inbox::StartFills() {
   }
 }
 
-// True if one more message subscription may be opened; the least recently active one leaves if need be.
+// True if one more message subscription may be opened; the least recently active one leaves if need
+// be.
 bool Inbox::MakeRoom() {
   int following = 0;
   auto oldest = conversations_.end();
@@ -308,7 +332,7 @@ void Inbox::ReadFillSide(std::shared_ptr<Fill> fill) {
         Tracked* tracked = TargetOf(*fill);
         if (tracked == nullptr) return;
         if (!side.ok()) {
-          RetryFill(fill, side.status());
+          OnFillFailed(fill, side.status());
         } else if (!side->has_value()) {
           Forget(fill->conversation_id);
         } else {
@@ -328,7 +352,7 @@ void Inbox::ReadFillPage(std::shared_ptr<Fill> fill, size_t index) {
                 &upstream::ParseMessages, [this, fill, index](absl::StatusOr<Messages> page) {
                   if (TargetOf(*fill) == nullptr) return;
                   if (!page.ok()) {
-                    RetryFill(fill, page.status());
+                    OnFillFailed(fill, page.status());
                   } else if (!page->has_value()) {
                     Forget(fill->conversation_id);
                   } else {
@@ -365,8 +389,8 @@ void Inbox::OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
     if (message.sender_id.has_value()) sender_ids.push_back(*message.sender_id);
   }
   if (!sender_ids.empty()) senders_.Want(sender_ids);
-  fill->way_forth = fill->way_forth || !page.cursor.has_value() ||
-                    ReachedSeen(*fill, tracked, page.items);
+  fill->way_forth =
+      fill->way_forth || !page.cursor.has_value() || ReachedSeen(*fill, tracked, page.items);
   fill->kept[index] = std::move(page.items);
   if (fill->way_forth) {
     EmitFrom(fill, index);
@@ -377,7 +401,8 @@ void Inbox::OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
   ReadFillPage(fill, index + 1);
 }
 
-// Emits page `index` and then the newer ones, as far as they are held; reads the next one again where not.
+// Emits page `index` and then the newer ones, as far as they are held; reads the next one again
+// where not.
 void Inbox::EmitFrom(const std::shared_ptr<Fill>& fill, size_t index) {
   Tracked& tracked = conversations_.at(fill->conversation_id);
   while (true) {
@@ -406,6 +431,7 @@ void Inbox::EndFill(const std::shared_ptr<Fill>& fill) {
   Tracked& tracked = conversations_.at(fill->conversation_id);
   --active_fills_;
   tracked.following = Following::kLive;
+  tracked.fill_failures = 0;
   for (auto& [event, ticket] : std::exchange(tracked.held, {})) {
     ApplyMessageEvent(tracked, event, ticket);
   }
@@ -413,12 +439,22 @@ void Inbox::EndFill(const std::shared_ptr<Fill>& fill) {
   if (fill->recovers && fill->emitted > 0) host_->CountRecovered(fill->emitted);
 }
 
-void Inbox::RetryFill(const std::shared_ptr<Fill>& fill, const absl::Status& why) {
+void Inbox::OnFillFailed(const std::shared_ptr<Fill>& fill, const absl::Status& why) {
+  Tracked& tracked = conversations_.at(fill->conversation_id);
+  if (!MayPass(why) && ++tracked.fill_failures >= kMaxFillFailures) {
+    LogWarning("cannot read back a conversation; going on without what is missing",
+               {{"session", options_.session_id}, {"why", MessageOf(why)}});
+    host_->Append(EncodeIncomplete(options_.session_id, fill->conversation_id, tracked.seen_at,
+                                   tracked.side.last_message_at, clock_.WallMillis()));
+    tracked.seen_at = std::max(tracked.seen_at, tracked.side.last_message_at);
+    EndFill(fill);
+    return;
+  }
   LogWarning("cannot read back a conversation; trying again",
              {{"session", options_.session_id}, {"why", MessageOf(why)}});
   --active_fills_;
-  Tracked& tracked = conversations_.at(fill->conversation_id);
-  tracked.following = Following::kLive;  // the subscription stands; what comes is held, as a fill is wanted
+  tracked.following =
+      Following::kLive;  // the subscription stands; what comes is held, as a fill is wanted
   WantFill(tracked, fill->recovers);
   retry_fills_at_ = clock_.Now() + kFillRetry;
 }

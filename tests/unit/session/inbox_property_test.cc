@@ -1,5 +1,6 @@
-// Random lives of a session against a small TalkJS: whatever happens in between, every message created after the baseline
-// is appended once and in its conversation's order, and the last list of unreads is TalkJS's.
+// Random lives of a session against a small TalkJS: whatever happens in between, every message
+// created after the baseline is appended once and in its conversation's order, and the last list of
+// unreads is TalkJS's.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -53,7 +54,9 @@ class Life {
   void Pass() { clock_.Advance(std::chrono::milliseconds(1 + Pick(3))); }
 
   // Some conversations are busy, most are not.
-  std::string Some() { return Name(Pick(2) == 0 ? Pick(std::min(conversations_, 3)) : Pick(conversations_)); }
+  std::string Some() {
+    return Name(Pick(2) == 0 ? Pick(std::min(conversations_, 3)) : Pick(conversations_));
+  }
   TalkModel::Conversation* In(const std::string& id) {
     const auto it = talk_.conversations().find(id);
     return it == talk_.conversations().end() || !it->second.in ? nullptr : &it->second;
@@ -76,8 +79,9 @@ class Life {
       if (entry.kind != journal::EventKind::kSent) continue;
       EXPECT_TRUE(sent_.insert(entry.message_id).second) << "twice: " << entry.message_id;
       EXPECT_FALSE(forbidden_.contains(entry.message_id)) << "history: " << entry.message_id;
-      // Heard of live and deleted before the conversation had been read back: it comes late.
-      if (deleted_.contains(entry.message_id)) continue;
+      // Heard of live, and gone from TalkJS before the conversation had been read back: it comes
+      // late.
+      if (gone_.contains(entry.message_id)) continue;
       const int64_t number = std::stoll(entry.message_id.substr(4));
       EXPECT_GT(number, last_[entry.conversation_id])
           << "out of order in " << entry.conversation_id << ": " << entry.message_id;
@@ -120,7 +124,8 @@ class Life {
     } else if (what < 91) {
       if (in != nullptr && !in->posts.empty() && baseline_) DeleteOne(id, *in);
     } else if (what < 92) {
-      if (in != nullptr && !in->posts.empty()) talk_.Edit(id, in->posts.back().message.id, "edited");
+      if (in != nullptr && !in->posts.empty())
+        talk_.Edit(id, in->posts.back().message.id, "edited");
     } else if (what < 94) {
       JoinOrLeave(id, in);
     } else {
@@ -132,7 +137,7 @@ class Life {
     const auto at = Pick(2) == 0 ? in.posts.size() - 1 : random_.Next() % in.posts.size();
     const std::string message = in.posts[at].message.id;
     Excuse(message);
-    deleted_.insert(message);
+    gone_.insert(message);
     talk_.Delete(id, message);
   }
 
@@ -143,7 +148,10 @@ class Life {
       Pass();
       return;
     }
-    for (const auto& post : in->posts) Excuse(post.message.id);
+    for (const auto& post : in->posts) {
+      Excuse(post.message.id);
+      gone_.insert(post.message.id);
+    }
     talk_.Leave(id);
   }
 
@@ -191,7 +199,7 @@ class Life {
   TalkModel talk_;
   std::set<std::string> expected_;
   std::set<std::string> forbidden_;
-  std::set<std::string> deleted_;
+  std::set<std::string> gone_;  // deleted, or said before one left the conversation
   std::map<std::string, std::string> place_;
   size_t seen_ = 0;
   std::set<std::string> sent_;

@@ -1,4 +1,5 @@
-// A tiny TalkJS as one user's inbox sees it, and the host that connects the two, for tests of the inbox.
+// A tiny TalkJS as one user's inbox sees it, and the host that connects the two, for tests of the
+// inbox.
 #ifndef TALKJSD_TESTS_UNIT_SESSION_TALKJS_MODEL_H_
 #define TALKJSD_TESTS_UNIT_SESSION_TALKJS_MODEL_H_
 
@@ -41,7 +42,8 @@ struct UnreadsList {
   UnixMillis as_of = 0;
 };
 
-// TalkJS, the socket and the session in one: frames wait in two queues, to and from the server, and move when told to.
+// TalkJS, the socket and the session in one: frames wait in two queues, to and from the server, and
+// move when told to.
 class TalkModel : public InboxHost {
  public:
   TalkModel(ManualClock& clock, int message_subscriptions);
@@ -98,14 +100,14 @@ class TalkModel : public InboxHost {
   // --- what came out ---
   std::vector<Appended> appended;
   std::vector<std::string> Sent(const std::string& conversation = "") const;  // message ids
-  int gaps = 0;      // UPSTREAM_UNCERTAIN
+  int gaps = 0;                                                               // UPSTREAM_UNCERTAIN
+  int incomplete = 0;                                                         // UPSTREAM_INCOMPLETE
   int synced = 0;
   int recovered = 0;
   std::vector<UnreadsList> unreads;
   std::vector<std::string> log;  // "SUBSCRIBE /me/...", "GET ...", in order
   int frames = 0;                // with events, handed over
   int acknowledged = 0;
-  size_t max_page_messages = 0;
   std::set<std::string> ServerSubscriptions() const { return subscriptions_; }
   int Count(const std::string& prefix) const;  // of `log`
   MonoTime wake() const { return wake_; }
@@ -145,7 +147,6 @@ class TalkModel : public InboxHost {
   int64_t last_number_ = 0;
   bool connected_ = false;
   bool keeps_state_ = false;
-  bool inside_ = false;  // a method of the inbox is running
   std::set<std::string> wanted_;
   std::set<std::string> subscriptions_;  // as the server sees them
   std::deque<FromClient> to_server_;
