@@ -9,7 +9,8 @@
 
 namespace talkjsd::session {
 
-// INVALID_ARGUMENT with the reasons that Registry::Create lists. Messages name the field and hold no secret.
+// INVALID_ARGUMENT with the reasons that Registry::Create lists. Messages name the field and hold
+// no secret.
 absl::Status CheckCreate(const CreateRequest& request, UnixMillis now);
 
 }  // namespace talkjsd::session

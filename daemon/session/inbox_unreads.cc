@@ -8,7 +8,8 @@
 namespace talkjsd::session {
 namespace {
 
-// A conversation whose last message is being read holds the list back, but not for longer than this.
+// A conversation whose last message is being read holds the list back, but not for longer than
+// this.
 constexpr Duration kUnreadsPatience = std::chrono::milliseconds(500);
 
 }  // namespace

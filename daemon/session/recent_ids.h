@@ -10,8 +10,9 @@
 
 namespace talkjsd::session {
 
-// The newest kCapacity ids, as 64-bit hashes. Empty costs nothing. The capacity covers what a reading back looks at
-// beyond the last message seen: the rest of its page and one more page of 100.
+// The newest kCapacity ids, as 64-bit hashes. Empty costs nothing. The capacity covers what a
+// reading back looks at beyond the last message seen: the rest of its page and one more page of
+// 100.
 class RecentIds {
  public:
   static constexpr size_t kCapacity = 256;

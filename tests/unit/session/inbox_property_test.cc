@@ -64,16 +64,20 @@ class Life {
 
   void Say(const std::string& id) {
     static constexpr const char* kPeople[] = {kMe, "alice", "bob", "carol"};
+    const bool promised = baseline_ && clock_.WallMillis() > baseline_at_ && In(id) != nullptr;
     const std::string message = talk_.Say(id, kPeople[Pick(4)]);
     if (Pick(4) != 0) clock_.Advance(std::chrono::milliseconds(Pick(20)));
-    if (baseline_ && In(id) != nullptr) expected_.insert(message);
+    if (promised) expected_.insert(message);
     if (In(id) == nullptr) forbidden_.insert(message);
     if (!started_) forbidden_.insert(message);
     place_[message] = id;
   }
 
   void Watch() {
-    if (talk_.synced > 0) baseline_ = true;
+    if (talk_.synced > 0 && !baseline_) {
+      baseline_ = true;
+      baseline_at_ = clock_.WallMillis();
+    }
     for (; seen_ < talk_.appended.size(); ++seen_) {
       const Appended& entry = talk_.appended[seen_];
       if (entry.kind != journal::EventKind::kSent) continue;
@@ -196,6 +200,7 @@ class Life {
   bool faulty_ = false;
   bool started_ = false;
   bool baseline_ = false;
+  UnixMillis baseline_at_ = 0;
   TalkModel talk_;
   std::set<std::string> expected_;
   std::set<std::string> forbidden_;
