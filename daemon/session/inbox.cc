@@ -76,8 +76,13 @@ void Inbox::AfterWork() {
   if (connected_) {
     if (retry_sync_at_ <= clock_.Now()) ReadList();
     StartFills();
+    if (retry_peeks_at_ <= clock_.Now()) {
+      retry_peeks_at_ = kNever;
+      unreads_dirty_ = true;
+    }
     FlushUnreads();
-    next = std::min({retry_sync_at_, retry_fills_at_, synced_ ? unreads_due_ : kNever});
+    next = std::min(
+        {retry_sync_at_, retry_fills_at_, retry_peeks_at_, synced_ ? unreads_due_ : kNever});
   }
   for (const auto& [id, queue] : waiting_) next = std::min(next, queue.front().deadline);
   host_->WakeInboxAt(next);

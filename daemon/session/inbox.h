@@ -221,6 +221,7 @@ class Inbox {
   uint64_t last_fill_id_ = 0;
   MonoTime retry_fills_at_ = kNever;
   int peeks_ = 0;
+  MonoTime retry_peeks_at_ = kNever;
 
   // Messages waiting for their sender's name, by conversation.
   std::map<std::string, std::deque<Outgoing>> waiting_;

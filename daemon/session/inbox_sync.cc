@@ -87,7 +87,7 @@ void Inbox::StartSync() {
   peeks_ = 0;
   fill_queue_.clear();
   touched_.clear();
-  retry_fills_at_ = unreads_due_ = kNever;
+  retry_fills_at_ = retry_peeks_at_ = unreads_due_ = kNever;
   for (auto& [id, tracked] : conversations_) {
     tracked.peeking = false;
     // A fill that was interrupted begins anew; what was held for it stays held.
@@ -460,7 +460,7 @@ void Inbox::OnFillFailed(const std::shared_ptr<Fill>& fill, const absl::Status& 
 }
 
 void Inbox::Peek(Tracked& tracked) {
-  if (tracked.peeking || peeks_ >= kMaxPeeks || !connected_) return;
+  if (tracked.peeking || peeks_ >= kMaxPeeks || retry_peeks_at_ != kNever || !connected_) return;
   using Messages = std::optional<upstream::Page<wire::Message>>;
   tracked.peeking = true;
   ++peeks_;
@@ -471,6 +471,10 @@ void Inbox::Peek(Tracked& tracked) {
                   Tracked& peeked = it->second;
                   --peeks_;
                   peeked.peeking = false;
+                  if (!page.ok() && MayPass(page.status())) {
+                    retry_peeks_at_ = clock_.Now() + kFillRetry;
+                    return;
+                  }
                   // An unreadable conversation is shown without its message until the next event.
                   peeked.last_message_known = true;
                   unreads_dirty_ = true;
