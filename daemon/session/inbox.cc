@@ -159,6 +159,9 @@ void Inbox::SetSide(Tracked& tracked, wire::Conversation side) {
   if (tracked.side_known && side.last_message_at != tracked.side.last_message_at) {
     tracked.last_message_known = false;
   }
+  // What was said before one joined, perhaps again, is history; the millisecond of joining is not.
+  tracked.history_until = std::max(tracked.history_until, side.joined_at - 1);
+  tracked.seen_at = std::max(tracked.seen_at, tracked.history_until);
   tracked.side = std::move(side);
   tracked.side_known = true;
   unreads_dirty_ = true;
@@ -167,14 +170,10 @@ void Inbox::SetSide(Tracked& tracked, wire::Conversation side) {
 void Inbox::On(wire::SideCreated& event) {
   Tracked& tracked = Track(event.state.id);
   if (!synced_) touched_.insert(event.state.id);
-  // What was said before one joined is history; the millisecond of joining itself is not.
-  const UnixMillis joined = event.state.joined_at - 1;
-  if (tracked.emitted.empty() || joined > tracked.seen_at) {
-    tracked.history_until = tracked.seen_at = joined;
-  }
   const bool has_messages = event.state.last_message_at > event.state.joined_at;
   SetSide(tracked, std::move(event.state));
-  tracked.last_message_known = !has_messages;
+  // Also where nothing was said since: one who joins again finds what was said before.
+  tracked.last_message_known = false;
   if (has_messages) WantFill(tracked, /*recovers=*/false);
 }
 

@@ -149,28 +149,24 @@ void Inbox::OnListPage(upstream::Page<wire::Conversation> page) {
 
 void Inbox::OnListed(wire::Conversation side) {
   listed_.insert(side.id);
-  const bool known = conversations_.contains(side.id);
   Tracked& tracked = Track(side.id);
-  const bool has_messages = side.last_message_at > side.joined_at;
+  const UnixMillis last_message_at = side.last_message_at;
+  const bool has_messages = last_message_at > side.joined_at;
+  SetSide(tracked, std::move(side));
   if (!synced_before_) {
     // Before the baseline all is history, except what was announced since the subscription.
-    if (!known || !HasShownNews(tracked)) {
-      tracked.history_until = tracked.seen_at = side.last_message_at;
-      tracked.last_message_known = !has_messages;
+    if (!HasShownNews(tracked)) {
+      tracked.history_until = tracked.seen_at = last_message_at;
     } else if (has_messages) {
       WantFill(tracked, /*recovers=*/true);  // an earlier login, before the baseline, followed it
     }
   } else {
-    // What was said before one joined, perhaps again, is history.
-    tracked.history_until = std::max(tracked.history_until, side.joined_at - 1);
-    tracked.seen_at = std::max(tracked.seen_at, tracked.history_until);
     // Within the margin ids decide, whatever the times say.
-    if (has_messages && (side.last_message_at > tracked.seen_at ||
-                         side.last_message_at >= covered_until_ - kListMarginMillis)) {
+    if (has_messages && (last_message_at > tracked.seen_at ||
+                         last_message_at >= covered_until_ - kListMarginMillis)) {
       WantFill(tracked, /*recovers=*/true);
     }
   }
-  SetSide(tracked, std::move(side));
 }
 
 bool Inbox::HasShownNews(const Tracked& tracked) const {
@@ -336,8 +332,6 @@ void Inbox::ReadFillSide(std::shared_ptr<Fill> fill) {
         } else if (!side->has_value()) {
           Forget(fill->conversation_id);
         } else {
-          // Nobody reads what was said before the user joined as new.
-          tracked->history_until = std::max(tracked->history_until, (*side)->joined_at - 1);
           SetSide(*tracked, **std::move(side));
           ReadFillPage(fill, 0);
         }
