@@ -328,7 +328,8 @@ void Inbox::Apply(Tracked& tracked, wire::MessageDeleted& event,
 
 bool Inbox::EmitSent(Tracked& tracked, wire::Message message, bool recovered,
                      const upstream::AckTicket& ticket) {
-  if (!tracked.emitted.Add(message.id)) return false;
+  // What is history is never read back: no need to remember it.
+  if (message.created_at > tracked.history_until && !tracked.emitted.Add(message.id)) return false;
   tracked.seen_at = std::max(tracked.seen_at, message.created_at);
   newest_activity_ = std::max(newest_activity_, message.created_at);
   NoteLastMessage(tracked, message);

@@ -213,7 +213,7 @@ class Life {
 
 TEST(InboxProperty, EveryMessageOnceAndInOrderAndTheUnreadsAsTalkJSHasThem) {
   uint64_t first = 1;
-  uint64_t count = 300;
+  uint64_t count = 150;
   if (const char* seed = std::getenv("TALKJSD_SEED")) {
     first = std::strtoull(seed, nullptr, 10);
     count = 1;
