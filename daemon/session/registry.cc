@@ -102,6 +102,10 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   void SetState(Entry& entry, State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Count(State state, int by);
   void Housekeeping();
+  bool IsStopped() const {
+    MutexLock lock(mutex_);
+    return stopped_;
+  }
   Environment env() const { return env_; }
 
   const Options options_;
@@ -381,15 +385,16 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
     done(refused);
     return;
   }
-  shard->loop.Post(
-      [shard, session_id, request = std::move(request), timeout, done = std::move(done)]() mutable {
-        const auto it = shard->sessions.find(session_id);
-        if (it == shard->sessions.end()) {
-          done(Destroyed());
-          return;
-        }
-        it->second->CallUpstream(std::move(request), timeout, std::move(done));
-      });
+  shard->loop.Post([this, shard, session_id, request = std::move(request), timeout,
+                    done = std::move(done)]() mutable {
+    const auto it = shard->sessions.find(session_id);
+    if (it == shard->sessions.end()) {
+      // Where the daemon stopped first, the session was not even begun.
+      done(IsStopped() ? Draining() : Destroyed());
+      return;
+    }
+    it->second->CallUpstream(std::move(request), timeout, std::move(done));
+  });
 }
 
 std::vector<Info> Registry::Impl::ChangesSince(uint64_t* version) const {
