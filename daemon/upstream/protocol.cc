@@ -50,11 +50,10 @@ constexpr int kFreeLogins = 3;
 constexpr size_t kUsersPerSubscribe = 1000;
 
 Duration RefreshDelay(int64_t lifetime_seconds) {
-  const Duration delay = lifetime_seconds > 600
-                             ? Duration(seconds(lifetime_seconds - 300))
-                             : std::chrono::duration_cast<Duration>(
-                                   std::chrono::duration<double>(lifetime_seconds / 2.0));
-  return std::min(delay, kMaxRefreshDelay);
+  // Capped before it becomes nanoseconds, which 300 years overflow.
+  constexpr int64_t kMaxSeconds = kMaxRefreshDelay / seconds(1);
+  if (lifetime_seconds > 600) return seconds(std::min(lifetime_seconds - 300, kMaxSeconds));
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(lifetime_seconds / 2.0));
 }
 
 Duration SourceRetryDelay(int failures, Random& random) {
