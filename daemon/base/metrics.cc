@@ -46,6 +46,8 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
       counter("talkjsd_upstream_protocol_errors_total", "Frames that were not understood");
   gaps_filled = counter("talkjsd_recovered_messages_total",
                         "Messages found by reading back after a reconnect");
+  sweep_finds = counter("talkjsd_sweep_finds_total",
+                        "Conversations whose news no event told and the sweep found");
   events_appended = counter("talkjsd_journal_events_total", "Events stored in the journal");
   journal_events = gauge("talkjsd_journal_events", "Events kept in the journal");
   journal_bytes = gauge("talkjsd_journal_bytes", "Bytes of the events kept in the journal");

@@ -33,6 +33,7 @@ class Metrics {
   prometheus::Counter* token_refreshes;  // answered 200 by TalkJS
   prometheus::Counter* protocol_errors;  // frames that were not understood
   prometheus::Counter* gaps_filled;      // messages recovered by reading back
+  prometheus::Counter* sweep_finds;      // conversations whose news only the sweep found
   // Journal.
   prometheus::Counter* events_appended;
   prometheus::Gauge* journal_events;      // events kept

@@ -18,10 +18,11 @@ constexpr size_t kMaxTracked = 1000;
 
 }  // namespace
 
-Inbox::Inbox(Options options, InboxHost* host, const Clock& clock)
+Inbox::Inbox(Options options, InboxHost* host, const Clock& clock, Random& random)
     : options_(std::move(options)),
       host_(host),
       clock_(clock),
+      random_(random),
       senders_(host,
                [this] {
                  unreads_dirty_ = true;
@@ -44,6 +45,7 @@ void Inbox::OnLoggedIn(bool state_kept) {
   } else if (!syncing_) {
     synced_ = true;
     unreads_dirty_ = true;
+    ScheduleSweep();
     host_->OnSynced();
   }  // A sync that was under way goes on: its questions are repeated.
   AfterWork();
@@ -58,6 +60,7 @@ void Inbox::OnDisconnected() {
     disconnected_at_ = clock_.WallMillis();
   }
   synced_ = false;
+  sweep_at_ = kNever;
   if (unreads_published_) PublishUnreads(/*stale=*/true);
 }
 
@@ -75,14 +78,15 @@ void Inbox::AfterWork() {
   MonoTime next = kNever;
   if (connected_) {
     if (retry_sync_at_ <= clock_.Now()) ReadList();
+    if (sweep_at_ <= clock_.Now()) Sweep();
     StartFills();
     if (retry_peeks_at_ <= clock_.Now()) {
       retry_peeks_at_ = kNever;
       unreads_dirty_ = true;
     }
     FlushUnreads();
-    next = std::min(
-        {retry_sync_at_, retry_fills_at_, retry_peeks_at_, synced_ ? unreads_due_ : kNever});
+    next = std::min({retry_sync_at_, retry_fills_at_, retry_peeks_at_, sweep_at_,
+                     synced_ ? unreads_due_ : kNever});
   }
   for (const auto& [id, queue] : waiting_) next = std::min(next, queue.front().deadline);
   host_->WakeInboxAt(next);

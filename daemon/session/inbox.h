@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/random.h"
 #include "daemon/journal/event.h"
 #include "daemon/session/recent_ids.h"
 #include "daemon/session/senders.h"
@@ -48,9 +49,11 @@ class InboxHost : public SendersHost {
   virtual void OnSynced() = 0;
   // Messages found by reading back after an interruption.
   virtual void CountRecovered(int messages) = 0;
+  // Conversations of which the sweep knew more than the events had told.
+  virtual void CountSwept(int conversations) = 0;
 };
 
-// Lives on its session's shard. `host` and `clock` outlive it.
+// Lives on its session's shard. `host`, `clock` and `random` outlive it.
 class Inbox {
  public:
   struct Options {
@@ -58,7 +61,7 @@ class Inbox {
     std::string my_user_id;
     int message_subscriptions = 30;
   };
-  Inbox(Options options, InboxHost* host, const Clock& clock);
+  Inbox(Options options, InboxHost* host, const Clock& clock, Random& random);
   ~Inbox();
 
   // Before the first login.
@@ -76,6 +79,9 @@ class Inbox {
   bool MyUserIsAbsent() const { return senders_.IsAbsent(options_.my_user_id); }
 
  private:
+  // TalkJS's largest page of conversations (realtime.md 6.3).
+  static constexpr int kListPage = 30;
+
   enum class Following { kNo, kFilling, kLive };
 
   // On its way to the journal, behind those before it in its conversation.
@@ -185,6 +191,17 @@ class Inbox {
   void Ask(upstream::Request request, absl::StatusOr<T> (*parse)(const upstream::Reply&),
            std::function<void(absl::StatusOr<T>)> then);
 
+  // --- the sweep (inbox_sweep.cc) ---
+  // What a list showed of a conversation.
+  struct Suspect {
+    UnixMillis last_message_at = 0;
+    bool is_unread = false;
+  };
+  void ScheduleSweep();
+  void Sweep();
+  bool IsBehind(const std::string& conversation_id, const Suspect& seen) const;
+  void JudgeSuspects();
+
   // --- unreads (inbox_unreads.cc) ---
   void FlushUnreads();
   void PublishUnreads(bool stale);
@@ -195,6 +212,7 @@ class Inbox {
   const Options options_;
   InboxHost* const host_;
   const Clock& clock_;
+  Random& random_;
   Senders senders_;
   Conversations conversations_;
   uint64_t activity_ = 0;
@@ -224,6 +242,10 @@ class Inbox {
   MonoTime retry_fills_at_ = kNever;
   int peeks_ = 0;
   MonoTime retry_peeks_at_ = kNever;
+
+  // Sweep.
+  MonoTime sweep_at_ = kNever;
+  std::map<std::string, Suspect> suspects_;  // of the last sweep, by conversation
 
   // Messages waiting for their sender's name, by conversation.
   std::map<std::string, std::deque<Outgoing>> waiting_;

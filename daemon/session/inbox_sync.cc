@@ -14,9 +14,8 @@ namespace {
 
 namespace v1 = talkjs::sidecar::v1;
 
-// TalkJS's largest pages (realtime.md 6.3 and 6.5). A first page of messages is small: news are few
-// as a rule.
-constexpr int kListPage = 30;
+// TalkJS's largest page of messages (realtime.md 6.5). The first one is small: news are few as a
+// rule.
 constexpr int kFirstMessagePage = 30;
 constexpr int kMessagePage = 100;
 
@@ -73,6 +72,10 @@ void Inbox::Ask(upstream::Request request, absl::StatusOr<T> (*parse)(const upst
 template void Inbox::Ask(upstream::Request,
                          absl::StatusOr<std::optional<wire::Message>> (*)(const upstream::Reply&),
                          std::function<void(absl::StatusOr<std::optional<wire::Message>>)>);
+template void Inbox::Ask(
+    upstream::Request,
+    absl::StatusOr<upstream::Page<wire::Conversation>> (*)(const upstream::Reply&),
+    std::function<void(absl::StatusOr<upstream::Page<wire::Conversation>>)>);
 template void Inbox::Ask(
     upstream::Request,
     absl::StatusOr<std::optional<wire::Conversation>> (*)(const upstream::Reply&),
@@ -254,6 +257,7 @@ void Inbox::FinishSync() {
   listed_.clear();
   touched_.clear();
   unreads_dirty_ = true;
+  ScheduleSweep();
   host_->OnSynced();
 }
 

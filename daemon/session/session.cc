@@ -24,7 +24,8 @@ Session::Session(Options options, Environment environment, std::function<void(co
           {urls_, info_.app_id, *info_.user_id},
           {env_.loop, env_.http, env_.tls, env_.clock, env_.random, env_.metrics, env_.pacer},
           MakeTokens(), this),
-      inbox_({info_.session_id, *info_.user_id, options.message_subscriptions}, this, env_.clock),
+      inbox_({info_.session_id, *info_.user_id, options.message_subscriptions}, this, env_.clock,
+             env_.random),
       inbox_timer_(env_.loop, [this] { inbox_.Tick(); }) {}
 
 Session::~Session() = default;
@@ -190,5 +191,7 @@ void Session::PutUnreads(std::string encoded) {
 void Session::WakeInboxAt(MonoTime when) { inbox_timer_.Set(when); }
 
 void Session::CountRecovered(int messages) { env_.metrics.gaps_filled->Increment(messages); }
+
+void Session::CountSwept(int conversations) { env_.metrics.sweep_finds->Increment(conversations); }
 
 }  // namespace talkjsd::session

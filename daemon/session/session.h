@@ -74,6 +74,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   void WakeInboxAt(MonoTime when) override;
   void OnSynced() override;
   void CountRecovered(int messages) override;
+  void CountSwept(int conversations) override;
 
   std::unique_ptr<upstream::TokenSource> MakeTokens() const;
   void WriteUser();

@@ -53,7 +53,7 @@ upstream::Reply Refuse(int status, const char* code) {
 TalkModel::TalkModel(ManualClock& clock, int message_subscriptions)
     : clock_(clock),
       inbox_(std::make_unique<Inbox>(Inbox::Options{"ses_1", kMe, message_subscriptions}, this,
-                                     clock)) {
+                                     clock, random_)) {
   inbox_->Start();
 }
 
@@ -99,7 +99,7 @@ wire::ConversationDiff TalkModel::Changed(const std::string& id, const wire::Con
 
 void TalkModel::Publish(std::vector<wire::Event> events, const std::string& path) {
   if (!connected_ && !keeps_state_) return;
-  if (!subscriptions_.contains(path)) return;
+  if (!subscriptions_.contains(path) || loses_events) return;
   FromServer frame;
   frame.events = std::move(events);
   to_client_.push_back(std::move(frame));
@@ -374,7 +374,8 @@ upstream::Reply TalkModel::ListConversations(const std::string& data) const {
   if (const json::value* cursor = request.as_object().if_contains("cursor")) {
     const json::value place = json::parse(cursor->as_string());
     unread_only = place.at("unread").as_bool();
-    if (!goes_in_circles) after = {-place.at("time").as_int64(), std::string(place.at("id").as_string())};
+    if (!goes_in_circles)
+      after = {-place.at("time").as_int64(), std::string(place.at("id").as_string())};
   } else {
     unread_only = request.at("filter").as_object().contains("isUnread");
   }

@@ -95,7 +95,8 @@ class TalkModel : public InboxHost {
   // Status to answer a request with instead; nullopt: as usual. 0: never answer.
   std::function<std::optional<int>(const upstream::Request&)> fault;
   bool goes_in_circles = false;  // every page of a list is its first, with the same cursor
-  bool events_apart = false;  // message.created and side.edited in frames of their own
+  bool loses_events = false;     // nothing is published
+  bool events_apart = false;     // message.created and side.edited in frames of their own
   std::set<std::string> unknown_users;
 
   // --- what came out ---
@@ -105,6 +106,7 @@ class TalkModel : public InboxHost {
   int incomplete = 0;                                                         // UPSTREAM_INCOMPLETE
   int synced = 0;
   int recovered = 0;
+  int swept = 0;  // conversations
   std::vector<UnreadsList> unreads;
   std::vector<std::string> log;  // "SUBSCRIBE /me/...", "GET ...", in order
   int frames = 0;                // with events, handed over
@@ -124,6 +126,7 @@ class TalkModel : public InboxHost {
   void WakeInboxAt(MonoTime when) override { wake_ = when; }
   void OnSynced() override { ++synced; }
   void CountRecovered(int messages) override { recovered += messages; }
+  void CountSwept(int conversations) override { swept += conversations; }
 
  private:
   struct FromClient {
@@ -144,6 +147,7 @@ class TalkModel : public InboxHost {
   wire::ConversationDiff Changed(const std::string& conversation, const wire::Conversation& before);
 
   ManualClock& clock_;
+  SeededRandom random_{1};
   std::map<std::string, Conversation> conversations_;
   int64_t last_number_ = 0;
   bool connected_ = false;

@@ -1,0 +1,88 @@
+// The sweep: now and then the newest page of the conversations is compared with what the events
+// told. Nothing should ever differ; where it does, an event was lost, and the conversation is read
+// back.
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "daemon/base/log.h"
+#include "daemon/session/inbox.h"
+
+namespace talkjsd::session {
+namespace {
+
+// Jittered, so that the sessions of a daemon that started at once do not sweep at once
+// (design.md section 5).
+constexpr Duration kSweepAtLeast = std::chrono::minutes(5);
+constexpr Duration kSweepAtMost = std::chrono::minutes(10);
+
+// What differs may still be on its way as an event: it is looked at again after this.
+constexpr Duration kSweepGrace = std::chrono::seconds(5);
+
+}  // namespace
+
+// Called whenever the view has become complete.
+void Inbox::ScheduleSweep() {
+  suspects_.clear();
+  sweep_at_ = clock_.Now() + random_.Between(kSweepAtLeast, kSweepAtMost);
+}
+
+void Inbox::Sweep() {
+  sweep_at_ = kNever;
+  if (!suspects_.empty()) {
+    JudgeSuspects();
+    ScheduleSweep();
+    return;
+  }
+  using Conversations = upstream::Page<wire::Conversation>;
+  Ask<Conversations>(upstream::ListConversations(kListPage, upstream::ConversationFilter::kAll),
+                     &upstream::ParseConversations, [this](absl::StatusOr<Conversations> page) {
+                       if (!synced_) return;  // the sync under way sees to it
+                       if (!page.ok()) {
+                         LogWarning(
+                             "cannot sweep the conversations of a session; trying again later",
+                             {{"session", options_.session_id}, {"why", MessageOf(page.status())}});
+                         ScheduleSweep();
+                         return;
+                       }
+                       for (const wire::Conversation& side : page->items) {
+                         const Suspect seen{side.last_message_at, side.is_unread};
+                         if (side.last_message_at > side.joined_at && IsBehind(side.id, seen)) {
+                           suspects_.emplace(side.id, seen);
+                         }
+                       }
+                       if (suspects_.empty()) {
+                         ScheduleSweep();
+                       } else {
+                         sweep_at_ = clock_.Now() + kSweepGrace;
+                       }
+                     });
+}
+
+// True unless the events have told of as much, or more, than the list showed.
+bool Inbox::IsBehind(const std::string& conversation_id, const Suspect& seen) const {
+  const auto it = conversations_.find(conversation_id);
+  if (it == conversations_.end()) return seen.last_message_at > floor_ || seen.is_unread;
+  const Tracked& tracked = it->second;
+  if (HoldsEvents(tracked)) return false;  // being read back anyway
+  if (!tracked.side_known || tracked.side.last_message_at < seen.last_message_at) return true;
+  return tracked.side.last_message_at == seen.last_message_at &&
+         tracked.side.is_unread != seen.is_unread;
+}
+
+void Inbox::JudgeSuspects() {
+  int found = 0;
+  for (const auto& [id, seen] : std::exchange(suspects_, {})) {
+    if (!IsBehind(id, seen)) continue;
+    ++found;
+    Tracked& tracked = Track(id);
+    const bool said = seen.last_message_at > tracked.seen_at;
+    LearnSide(id);
+    if (said) WantFill(tracked, /*recovers=*/true);
+  }
+  if (found == 0) return;
+  LogWarning("the sweep found what no event told; reading it back",
+             {{"session", options_.session_id}, {"conversations", std::to_string(found)}});
+  host_->CountSwept(found);
+}
+
+}  // namespace talkjsd::session

@@ -1,0 +1,118 @@
+// The sweep finds what no event told.
+#include <gtest/gtest.h>
+
+#include "tests/unit/session/talkjs_model.h"
+
+namespace talkjsd::session {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using Ids = std::vector<std::string>;
+
+class InboxSweep : public testing::Test {
+ protected:
+  void LogIn() {
+    talk_.Connect();
+    talk_.Settle();
+    ASSERT_EQ(talk_.synced, 1);
+  }
+  void Join(const std::string& id) {
+    clock_.Advance(milliseconds(10));
+    talk_.Join(id);
+  }
+  std::string Say(const std::string& id) {
+    clock_.Advance(milliseconds(10));
+    return talk_.Say(id, "alice");
+  }
+  int Lists() const { return talk_.Count("GET /me/conversations "); }
+
+  ManualClock clock_;
+  TalkModel talk_{clock_, 30};
+};
+
+TEST_F(InboxSweep, ComesEveryFiveToTenMinutesAndFindsNothing) {
+  Join("c1");
+  LogIn();
+  const int lists = Lists();
+  talk_.Settle(minutes(4));
+  EXPECT_EQ(Lists(), lists);
+  talk_.Settle(minutes(60));
+  EXPECT_GE(Lists() - lists, 6);
+  EXPECT_LE(Lists() - lists, 12);
+  EXPECT_EQ(talk_.swept, 0);
+}
+
+TEST_F(InboxSweep, FindsMessagesThatNoEventTold) {
+  Join("c1");
+  Join("c2");
+  LogIn();
+  Ids all{Say("c1")};
+  talk_.Settle();
+  talk_.loses_events = true;
+  for (int i = 0; i < 40; ++i) all.push_back(Say("c1"));
+  all.push_back(Say("c2"));
+  talk_.Settle(minutes(4));
+  EXPECT_EQ(talk_.Sent().size(), 1u);
+  talk_.Settle(minutes(11));
+  Ids sent = talk_.Sent("c1");
+  for (const std::string& id : talk_.Sent("c2")) sent.push_back(id);
+  EXPECT_EQ(sent, all);
+  EXPECT_TRUE(talk_.appended.back().recovered);
+  EXPECT_EQ(talk_.swept, 2);
+  EXPECT_EQ(talk_.unreads.back().entries, talk_.ExpectedUnreads());
+}
+
+TEST_F(InboxSweep, FindsAConversationThatNoEventTold) {
+  LogIn();
+  talk_.loses_events = true;
+  Join("c1");
+  const std::string id = Say("c1");
+  talk_.Settle(minutes(15));
+  EXPECT_EQ(talk_.Sent(), Ids{id});
+  EXPECT_EQ(talk_.swept, 1);
+}
+
+TEST_F(InboxSweep, FindsThatAConversationWasRead) {
+  Join("c1");
+  LogIn();
+  Say("c1");
+  talk_.Settle();
+  ASSERT_EQ(talk_.unreads.back().entries.size(), 1u);
+  talk_.loses_events = true;
+  talk_.Read("c1");
+  talk_.Settle(minutes(15));
+  EXPECT_TRUE(talk_.unreads.back().entries.empty());
+  EXPECT_EQ(talk_.Sent().size(), 1u);
+}
+
+TEST_F(InboxSweep, WhatAnEventTellsJustAfterwardsIsNoFind) {
+  Join("c1");
+  LogIn();
+  const int lists = Lists();
+  while (Lists() == lists) {
+    clock_.Advance(seconds(1));
+    talk_.WakeStep();
+  }
+  // Said before the list is answered; its event comes after the answer.
+  talk_.loses_events = true;
+  const std::string id = Say("c1");
+  talk_.loses_events = false;
+  talk_.RunIdle();
+  wire::MessageCreated created;
+  created.conversation_id = "c1";
+  created.state = talk_.conversations()["c1"].posts.back().message;
+  wire::SideEdited edited;
+  edited.conversation_id = "c1";
+  edited.diff.last_message_at = created.state.created_at;
+  edited.diff.unread_message_count = 1;
+  edited.diff.is_unread = true;
+  talk_.Inject({created, edited});
+  talk_.Settle();
+  EXPECT_EQ(talk_.Sent(), Ids{id});
+  EXPECT_EQ(talk_.swept, 0);
+}
+
+}  // namespace
+}  // namespace talkjsd::session
