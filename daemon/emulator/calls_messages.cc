@@ -71,14 +71,17 @@ CallResult ListMessages(const Call& call) {
   return EncodePage(std::move(items), page->more, last);
 }
 
-// A stand-in for a translation that tests can predict: the language before the text.
+// A stand-in for a translation that tests can predict: the language, in bold, before the text.
 std::vector<wire::ContentBlock> Translate(std::vector<wire::ContentBlock> content,
                                           const std::string& language) {
   for (wire::ContentBlock& block : content) {
     if (block.kind != wire::ContentBlock::Kind::kText) continue;
-    wire::TextNode mark;
-    mark.text.append("[").append(language).append("] ");
-    block.children.insert(block.children.begin(), std::move(mark));
+    wire::TextNode name, mark, space;
+    name.text = language;
+    mark.kind = wire::TextNode::Kind::kBold;
+    mark.children = {name};
+    space.text.push_back(' ');
+    block.children.insert(block.children.begin(), {mark, space});
   }
   return content;
 }

@@ -59,7 +59,7 @@
 //  -  a page size beyond the documented bound is cut to the bound
 //  -  searching: words are what white space parts, letters count alike in either case, accents
 //     count; a text without words finds nothing (search.h)
-//  -  translating: "[fr] " before the text; what is no text stays as it is (calls_messages.cc)
+//  -  translating: "*fr* " before the text; what is no text stays as it is (calls_messages.cc)
 //  -  files are downloaded from where they were uploaded to, without authentication by whoever
 //     knows the token; a measure that does not belong to the subtype is ignored (http_files.h)
 // clang-format on

@@ -127,12 +127,12 @@ test('messages are found in pages, newest first, until all are loaded', async (t
 
   const states = [];
   const search = alice.searchMessages((results, status) => states.push([results.length, status]));
-  const texts = (state) => state.results.map((m) => m.plaintext);
+  const texts = (state) => state.results.map((found) => found.message.plaintext);
   let state = await search.setQuery('"üNÏ" 100% word');
   assert.deepEqual(texts(state), expected.slice(0, 3));
   assert.equal(state.loadedAll, false);
   assert.equal(state.results[0].conversation.subject, 'one');
-  assert.equal(state.results[0].sender.name, 'bob');
+  assert.equal(state.results[0].message.sender.name, 'bob');
   state = await search.loadMore();
   assert.deepEqual(texts(state), expected.slice(0, 13));
   state = await search.loadMore(4);
@@ -177,13 +177,13 @@ test('messages are translated in batches', async (t) => {
   ids.push((await chat.send({ content: [place] })).id);
   const translated = await Promise.all([...ids, 'nothing'].map((id) => chat.message(id).translate('fr')));
   assert.deepEqual(translated.map((one) => one?.plaintext ?? null), [
-    '[fr] text 0',
-    '[fr] text 1',
-    '[fr] text 2',
+    'fr text 0',
+    'fr text 1',
+    'fr text 2',
     '📍',
     null,
   ]);
-  assert.deepEqual(translated[0].content[0].children[1], { type: 'bold', children: ['text'] });
+  assert.deepEqual(translated[0].content[0].children[0], { type: 'bold', children: ['fr'] });
   assert.deepEqual(translated[3].content, [place]);
   await assert.rejects(alice.conversation('none').message('m').translate('fr'), /404/);
 });

@@ -55,6 +55,7 @@ class SearchTest : public WorldTest {
     EXPECT_TRUE(Join("alice").ok());
     EXPECT_TRUE(Join("bob").ok());
     EXPECT_TRUE(Join("bob", {}, "d").ok());
+    Tick(10);  // a message is later than every joining, and joinings are apart
   }
 
   // The texts of all pages of `size`, newest first.
