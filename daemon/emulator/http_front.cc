@@ -8,6 +8,7 @@
 #include "daemon/emulator/connection.h"
 #include "daemon/emulator/encode.h"
 #include "daemon/emulator/refusal.h"
+#include "daemon/emulator/rest.h"
 #include "daemon/wire/json.h"
 #include "daemon/wire/path.h"
 
@@ -87,6 +88,11 @@ CallResult Internal(const net::ServerRequest& request, const Path& path, std::st
   return Settings(authenticator.app_id());
 }
 
+bool IsRest(const Path& path, const App& app) {
+  return path.size() > 3 && path[0] == "public_api" && path[1] == "v1" &&
+         path[2] == app.authenticator().app_id();
+}
+
 CallResult Answer(const net::ServerRequest& request, const Authenticator& authenticator) {
   const Target target = SplitTarget(request.target);
   if (!target.path) return BadRequest("the path is not percent-encoded UTF-8");
@@ -112,6 +118,14 @@ net::ServerResponse HttpFront::Respond(const net::ServerRequest& request) {
     response.headers.emplace_back("Access-Control-Max-Age", "600");
     return response;
   }
+  if (const Target target = SplitTarget(request.target);
+      target.path && IsRest(*target.path, app_)) {
+    const Path path(target.path->begin() + 3, target.path->end());
+    net::ServerResponse rest = AnswerRest(app_, request, path, target.query);
+    app_.Settle();
+    rest.headers.insert(rest.headers.end(), response.headers.begin(), response.headers.end());
+    return rest;
+  }
   const CallResult answer = Answer(request, app_.authenticator());
   app_.Settle();
   if (answer.ok()) {
@@ -129,7 +143,8 @@ std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRe
   if (!target.path || target.path->size() != 5) return nullptr;
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
-  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id());
+  return std::make_unique<Connection>(app_, path[4], QueryValue(target.query, "talkjs-client-id"),
+                                      path[2] == app_.authenticator().app_id());
 }
 
 }  // namespace talkjsd::emulator
