@@ -8,8 +8,8 @@
 namespace talkjsd::emulator {
 namespace {
 
-// Keys of servers count within a conversation, those of users within the user. No user id contains
-// a zero byte that would make the two the same: the second part decides.
+// Keys of servers count within a conversation, those of users within the user. The zero byte in
+// front keeps the two apart.
 std::string ServerKeyOf(const ConversationRecord& conversation, const std::string& key) {
   std::string sent_key;
   sent_key.push_back('\0');
@@ -156,7 +156,7 @@ absl::Status World::SetReadUntil(std::string_view conversation_id, std::string_v
   if (!side.ok()) return side.status();
   ParticipantRecord& participant = *side->participant;
   participant.read_until = until;
-  participant.read_position = {until, UINT64_MAX};
+  participant.read_position = {until, INT64_MAX};
   participant.marked_unread = false;
   CountUnread(*side->conversation, participant);
   TellSides(*side->conversation);
