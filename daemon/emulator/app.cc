@@ -10,6 +10,7 @@ App::App(net::EventLoop& loop, const Clock& clock, Random& random, std::string a
       content_rules_(content_rules),
       world_(clock, random),
       publisher_(world_),
+      files_(random),
       typing_end_(loop, [this] {
         world_.ExpireTyping();
         Settle();

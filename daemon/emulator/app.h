@@ -8,6 +8,7 @@
 #include "daemon/base/random.h"
 #include "daemon/emulator/authenticator.h"
 #include "daemon/emulator/content.h"
+#include "daemon/emulator/files.h"
 #include "daemon/emulator/publisher.h"
 #include "daemon/emulator/router.h"
 #include "daemon/emulator/world.h"
@@ -34,6 +35,8 @@ class App {
   const Router& realtime() const { return realtime_; }
   World& world() { return world_; }
   Publisher& publisher() { return publisher_; }
+  FileStore& files() { return files_; }
+  const FileStore& files() const { return files_; }
 
  private:
   net::EventLoop& loop_;
@@ -43,6 +46,7 @@ class App {
   const Router realtime_ = Router::ForRealtime();
   World world_;
   Publisher publisher_;
+  FileStore files_;
   net::Timer typing_end_;
 };
 

@@ -33,11 +33,13 @@ absl::Status Check(const Emulator::Options& options) {
   return absl::OkStatus();
 }
 
-net::HttpServer::Options ServerOptions(const Emulator::Options& options) {
+net::HttpServer::Options ServerOptions(const Emulator::Options& options, const HttpFront& front) {
   net::HttpServer::Options server;
   server.host = options.host;
   server.port = options.port;
   server.max_message_bytes = kMaxFrameBytes;
+  server.body_limit = [&front](const net::ServerRequest& head) { return front.BodyLimit(head); };
+  server.refuse = HttpFront::Refuse;
   server.socket_idle_timeout = kIdleTimeout;
   return server;
 }
@@ -51,7 +53,7 @@ struct Emulator::Impl {
             ContentRules{options.users_may_send_links}),
         front(app),
         server(
-            loop, ServerOptions(options),
+            loop, ServerOptions(options, front),
             [this](net::ServerRequest request, net::HttpServer::Respond respond) {
               respond(front.Respond(request));
             },

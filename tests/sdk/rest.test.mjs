@@ -407,6 +407,38 @@ test('messages: posted, edited, deleted and listed by a server', async (t) => {
   assert.equal(alice.currentUser.id, 'alice');
 });
 
+test('files: a server uploads one and sends it, more than once', async (t) => {
+  const { base, ref, ok, fails } = await startChat(t);
+  const upload = async (bearer) => {
+    const form = new FormData();
+    form.append('file', new Blob(['hello']), 'note.txt');
+    const answer = await fetch(`${base}files`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${bearer}` },
+      body: form,
+    });
+    return [answer.status, await answer.json()];
+  };
+  assert.equal((await upload('wrong'))[0], 401);
+  const [status, { attachmentToken, fileToken }] = await upload(KEY);
+  assert.equal(status, 200);
+  assert.equal(attachmentToken, fileToken);
+  const messages = watch((on) => ref.subscribeMessages(on));
+  await messages.until((all) => all?.length === 0);
+  const [{ id }] = await ok('POST', 'conversations/c/messages', [
+    user('bob', undefined, { attachmentToken }),
+    system(undefined, { content: [{ type: 'file', fileToken }] }),
+  ]);
+  const [, shown] = await messages.until((all) => all.length === 2);
+  assert.equal(shown.content[0].filename, 'note.txt');
+  assert.equal(await (await fetch(shown.content[0].url)).text(), 'hello');
+  const { attachment, text } = await ok('GET', `conversations/c/messages/${id}`);
+  assert.deepEqual(attachment, { url: shown.content[0].url, size: 5, filename: 'note.txt' });
+  assert.equal(text, null);
+  // What belongs to users only.
+  await fails(401, 'GET', 'me/messages/search?searchString=x');
+});
+
 test('a bad message is refused with its place, and nothing of the call is stored', async (t) => {
   const { ok, fails } = await startChat(t);
   await ok('PUT', 'users/carol', { name: 'Carol' });
