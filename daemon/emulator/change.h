@@ -31,6 +31,10 @@ struct ConversationChanged {
   const ConversationRecord& conversation;
   wire::ConversationDiff diff;
 };
+// The conversation is gone, with all that is in it; the record is as it was.
+struct ConversationRemoved {
+  const ConversationRecord& conversation;
+};
 struct Joined {
   const ConversationRecord& conversation;
   const ParticipantRecord& participant;
@@ -51,6 +55,11 @@ struct SideChanged {
   wire::ConversationDiff diff;
 };
 struct MessageAdded {
+  const ConversationRecord& conversation;
+  const MessageRecord& message;
+};
+// A message of the past was put in its place; clients are not told.
+struct MessageImported {
   const ConversationRecord& conversation;
   const MessageRecord& message;
 };
@@ -79,8 +88,8 @@ struct TypingChanged {
 
 using Change =
     std::variant<UserAdded, UserChanged, OnlineChanged, ConversationAdded, ConversationChanged,
-                 Joined, ParticipantChanged, Left, SideChanged, MessageAdded, MessageChanged,
-                 MessageRemoved, ReactionChanged, TypingChanged>;
+                 ConversationRemoved, Joined, ParticipantChanged, Left, SideChanged, MessageAdded,
+                 MessageImported, MessageChanged, MessageRemoved, ReactionChanged, TypingChanged>;
 
 }  // namespace talkjsd::emulator
 
