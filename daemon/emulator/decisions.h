@@ -77,7 +77,7 @@ inline constexpr Duration kTypingLasts = std::chrono::seconds(10);
 inline constexpr size_t kMaxTypingListed = 5;
 
 // How long the same idempotency key returns the first message.
-inline constexpr Duration kIdempotencyWindow = std::chrono::hours(24);
+inline constexpr std::chrono::milliseconds kIdempotencyWindow = std::chrono::hours(24);
 
 // How far the times of messages may run ahead of the clock so that no two in a conversation are the
 // same.

@@ -126,6 +126,22 @@ class World {
   void ExpireTyping();
   MonoTime NextTypingEnd() const;  // kNever if nobody types
 
+  // --- the whole ---
+  const std::unordered_map<std::string, UserRecord>& users() const { return users_; }
+  template <typename Visit>  // void(const ConversationRecord&), in no particular order
+  void ForEachConversation(Visit visit) const {
+    for (const auto& [id, conversation] : conversations_) visit(*conversation);
+  }
+  const MessageRecord* FindMessage(std::string_view id) const;
+  uint64_t next_message_number() const { return next_message_number_; }
+  // Oldest first.
+  std::vector<SentRecord> SentKeys() const;
+  // Takes the place of all there is, or of the users and conversations that it names. The records
+  // must be whole: ids that name something, message numbers that are nobody else's. Who is in a
+  // conversation hears that it went and came.
+  void Replace(WorldRecords records);
+  void Merge(WorldRecords records);
+
   // --- views ---
   static wire::Conversation SideOf(const ConversationRecord& conversation,
                                    const ParticipantRecord& participant);
@@ -147,7 +163,7 @@ class World {
   };
   struct SentKey {
     std::string message_id;
-    MonoTime sent{};
+    UnixMillis sent_at = 0;
   };
 
   template <typename T>
@@ -181,6 +197,13 @@ class World {
   static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);
   const std::string* FindSent(const std::string& key);
   void RememberSent(const std::string& key, const std::string& message_id);
+
+  using Users = std::unordered_map<std::string, UserRecord>;
+  // Puts them in place; `before` are the users that clients know.
+  void Install(WorldRecords records, const Users& before);
+  void InstallSent(std::vector<SentRecord> records);
+  void InstallConversation(ConversationRecord record);
+  void Uninstall(const ConversationRecord& conversation);
 
   const Clock& clock_;
   Random& random_;
