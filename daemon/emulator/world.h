@@ -132,6 +132,10 @@ class World {
   void ForEachConversation(Visit visit) const {
     for (const auto& [id, conversation] : conversations_) visit(*conversation);
   }
+  // nullptr if there is none.
+  const ConversationRecord* PeekConversation(std::string_view id) const {
+    return FindConversation(id);
+  }
   const MessageRecord* FindMessage(std::string_view id) const;
   uint64_t next_message_number() const { return next_message_number_; }
   // Oldest first.
