@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/emulator/connection.h"
+#include "daemon/emulator/control.h"
 #include "daemon/emulator/encode.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/wire/json.h"
@@ -100,6 +101,7 @@ CallResult Answer(const net::ServerRequest& request, const Authenticator& authen
 }  // namespace
 
 net::ServerResponse HttpFront::Respond(const net::ServerRequest& request) {
+  if (IsForControl(request.target)) return AnswerControl(app_, request);
   net::ServerResponse response;
   response.headers = {{"Access-Control-Allow-Origin", "*"}};
   if (request.method == "OPTIONS") {

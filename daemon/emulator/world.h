@@ -55,6 +55,7 @@ class World {
 
   // --- users ---
   const UserRecord* FindUser(std::string_view id) const;
+  size_t user_count() const { return users_.size(); }
   absl::Status CreateUser(std::string_view id, const UserWrite& write);  // 409 if it exists
   absl::Status PutUser(std::string_view id, const UserWrite& write);     // creates or updates
   absl::StatusOr<bool> IsConnected(std::string_view id) const;
