@@ -2,7 +2,12 @@
 #ifndef TALKJSD_EMULATOR_APP_H_
 #define TALKJSD_EMULATOR_APP_H_
 
+#include <absl/status/status.h>
+
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/random.h"
@@ -10,6 +15,7 @@
 #include "daemon/emulator/content.h"
 #include "daemon/emulator/publisher.h"
 #include "daemon/emulator/router.h"
+#include "daemon/emulator/store.h"
 #include "daemon/emulator/world.h"
 #include "daemon/net/event_loop.h"
 
@@ -23,9 +29,32 @@ class App {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  // Takes up the world that is kept in `directory`, and keeps it there from now on. At most once,
+  // before anything else. Errors as those of Store.
+  absl::Status Keep(const std::string& directory);
+  // What a reset goes back to, checked; nothing without it. Puts it into the world as well.
+  absl::Status StartWith(wire::json::object seed);
+  // Forgets everything but that.
+  absl::Status Reset();
+
   // To be called after everything that may have changed the world, before the caller is answered:
-  // delivers the events and sees to what ends by itself.
+  // writes the changes down, delivers the events and sees to what ends by itself. While they cannot
+  // be written no event leaves either; both are tried again each time.
   void Settle();
+  // Why the last Settle could not write.
+  const absl::Status& written() const { return written_; }
+
+  // A call of a client (CallResult()), settled. One that `changes` something is 500 if that cannot
+  // be written, and not even made if what was before it cannot.
+  template <typename Make>
+  CallResult Perform(bool changes, Make make) {
+    if (changes && !written_.ok()) Settle();
+    if (changes && !written_.ok()) return CannotWrite();
+    CallResult result = make();
+    Settle();
+    if (changes && !written_.ok()) return CannotWrite();
+    return result;
+  }
 
   net::EventLoop& loop() { return loop_; }
   const Clock& clock() const { return clock_; }
@@ -36,6 +65,8 @@ class App {
   Publisher& publisher() { return publisher_; }
 
  private:
+  static absl::Status CannotWrite();
+
   net::EventLoop& loop_;
   const Clock& clock_;
   const Authenticator authenticator_;
@@ -44,6 +75,9 @@ class App {
   World world_;
   Publisher publisher_;
   net::Timer typing_end_;
+  std::unique_ptr<Store> store_;  // nullptr: in memory only
+  absl::Status written_;
+  std::optional<wire::json::object> seed_;
 };
 
 }  // namespace talkjsd::emulator

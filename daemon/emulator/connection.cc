@@ -20,6 +20,11 @@ constexpr size_t kMaxCloseReason = 120;  // of 123 that fit into a close frame
 // Tokens may be valid for centuries; timers are set for so long at most, and then again.
 constexpr int64_t kLongestTimerMillis = int64_t{24} * 60 * 60 * 1000;
 
+bool ChangesWorld(const wire::RequestFrame& request) {
+  return request.method != "GET" && !request.method.ends_with("SUBSCRIBE") &&
+         request.path != "/session/renew";
+}
+
 bool IsSubscription(std::string_view method) {
   return method == "SUBSCRIBE" || method == "UNSUBSCRIBE";
 }
@@ -48,8 +53,7 @@ void Connection::OnText(std::string_view text) {
   }
   if (std::holds_alternative<wire::AckFrame>(*frame)) return;
   const auto& request = std::get<wire::RequestFrame>(*frame);
-  const CallResult result = Answer(request);
-  app_.Settle();
+  const CallResult result = app_.Perform(ChangesWorld(request), [&] { return Answer(request); });
   SendAnswer(request, result);
 }
 

@@ -62,6 +62,7 @@ const ControlRoutes& ControlRoutes::All() {
   static const ControlRoutes routes = [] {
     ControlRoutes all;
     all.Add("GET", "", "what there is", Overview);
+    AddStateRoutes(all);
     return all;
   }();
   return routes;
@@ -109,8 +110,8 @@ bool IsForControl(std::string_view target) {
 }
 
 net::ServerResponse AnswerControl(App& app, const net::ServerRequest& request) {
-  const CallResult answer = Answer(app, request);
-  app.Settle();
+  const CallResult answer =
+      app.Perform(request.method != "GET", [&] { return Answer(app, request); });
   net::ServerResponse response;
   if (answer.ok()) {
     response.body = json::serialize(*answer);

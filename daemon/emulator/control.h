@@ -56,6 +56,9 @@ class ControlRoutes {
   std::vector<Route> routes_;
 };
 
+// By area.
+void AddStateRoutes(ControlRoutes& routes);
+
 // Whether a request is for the control endpoint, by its target.
 bool IsForControl(std::string_view target);
 

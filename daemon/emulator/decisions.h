@@ -70,6 +70,7 @@ namespace talkjsd::emulator {
 
 inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);
 inline constexpr size_t kMaxFrameBytes = 1 << 20;
+inline constexpr size_t kMaxSnapshotBytes = 256 << 20;  // of a document to seed or restore from
 inline constexpr int64_t kBokenLifetimeSeconds = 24 * 60 * 60;
 
 // A typing mark lasts so long, and of more than this many typing users only "many" is told.

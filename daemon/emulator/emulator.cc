@@ -1,5 +1,7 @@
 #include "daemon/emulator/emulator.h"
 
+#include <fstream>
+#include <iterator>
 #include <string_view>
 
 #include "daemon/base/error.h"
@@ -9,6 +11,7 @@
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
 #include "daemon/net/url.h"
+#include "daemon/wire/json.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::emulator {
@@ -33,11 +36,22 @@ absl::Status Check(const Emulator::Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status Seed(App& app, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return Invalid("cannot read the seed " + path);
+  auto seed = wire::ParseJson(text, text.size());
+  if (!seed.ok()) return Invalid(path + ": " + std::string(MessageOf(seed.status())));
+  if (!seed->is_object()) return Invalid(path + ": expected a JSON object");
+  return WithContext(app.StartWith(std::move(seed->as_object())), path);
+}
+
 net::HttpServer::Options ServerOptions(const Emulator::Options& options) {
   net::HttpServer::Options server;
   server.host = options.host;
   server.port = options.port;
   server.max_message_bytes = kMaxFrameBytes;
+  server.max_body_bytes = kMaxSnapshotBytes;
   server.socket_idle_timeout = kIdleTimeout;
   return server;
 }
@@ -70,7 +84,14 @@ Emulator::Emulator(Options options) : impl_(std::make_unique<Impl>(std::move(opt
 Emulator::~Emulator() { impl_->loop.Stop(); }
 
 absl::Status Emulator::Start() {
-  if (absl::Status status = Check(impl_->options); !status.ok()) return status;
+  const Options& options = impl_->options;
+  if (absl::Status status = Check(options); !status.ok()) return status;
+  if (!options.data_dir.empty()) {
+    if (absl::Status status = impl_->app.Keep(options.data_dir); !status.ok()) return status;
+  }
+  if (!options.seed_file.empty()) {
+    if (absl::Status status = Seed(impl_->app, options.seed_file); !status.ok()) return status;
+  }
   if (absl::Status status = impl_->server.Start(); !status.ok()) return status;
   impl_->loop.Start();
   return absl::OkStatus();

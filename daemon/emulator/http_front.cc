@@ -114,8 +114,8 @@ net::ServerResponse HttpFront::Respond(const net::ServerRequest& request) {
     response.headers.emplace_back("Access-Control-Max-Age", "600");
     return response;
   }
-  const CallResult answer = Answer(request, app_.authenticator());
-  app_.Settle();
+  const CallResult answer =
+      app_.Perform(request.method != "GET", [&] { return Answer(request, app_.authenticator()); });
   if (answer.ok()) {
     response.body = json::serialize(*answer);
     return response;

@@ -5,6 +5,7 @@
 
 #include "daemon/emulator/emoji.h"
 #include "daemon/emulator/refusal.h"
+#include "daemon/wire/markup.h"
 
 namespace talkjsd::emulator {
 namespace json = boost::json;
@@ -51,13 +52,6 @@ absl::StatusOr<wire::Notify> DecodeNotify(const json::value& value) {
 
 // --- messages ---
 
-std::vector<wire::ContentBlock> TextContent(std::string text) {
-  std::vector<wire::ContentBlock> content(1);
-  content[0].children.resize(1);
-  content[0].children[0].text = std::move(text);
-  return content;
-}
-
 void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content) {
   std::string text;
   const bool has_text = reader.Take("text") != nullptr;
@@ -66,7 +60,10 @@ void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content)
   if (!reader.ok()) return;
   if (has_text && value != nullptr) return reader.Fail("content", "either text or content");
   if (has_text && text.empty()) return reader.Fail("text", "text that is not empty");
-  if (has_text) content = TextContent(std::move(text));
+  if (has_text) {
+    content.assign(1, wire::ContentBlock());
+    content.front().children = wire::ParseMarkup(text, wire::MarkupMode::kFull);
+  }
   if (value == nullptr) {
     if (content.empty()) reader.Fail("text", "text, or a list of blocks as content");
     return;

@@ -119,8 +119,9 @@ absl::Status Store::Prepare() {
 // --- loading ---
 
 absl::Status Store::Damaged(std::string_view row, const absl::Status& why) const {
-  return absl::DataLossError(database_->path() + " is damaged: " + std::string(row) + ": " +
-                             std::string(MessageOf(why)));
+  std::string message = database_->path();
+  message.append(" is damaged: ").append(row).append(": ").append(MessageOf(why));
+  return absl::DataLossError(message);
 }
 
 template <typename Read>
@@ -132,7 +133,9 @@ absl::Status Store::ForEachRow(const char* sql, Read read) {
     if (!row.ok()) return row.status();
     if (!*row) return absl::OkStatus();
     if (absl::Status status = read(*rows); !status.ok()) {
-      return Damaged(std::string(sql) + ": " + std::string(rows->Text(0)), status);
+      std::string where(sql);
+      where.append(": ").append(rows->Text(0));
+      return Damaged(where, status);
     }
   }
 }
