@@ -15,6 +15,7 @@ App::App(net::EventLoop& loop, const Clock& clock, Random& random, std::string a
       content_rules_(content_rules),
       world_(clock, random),
       publisher_(world_),
+      files_(random),
       typing_end_(loop, [this] {
         world_.ExpireTyping();
         Settle();
@@ -30,8 +31,10 @@ absl::Status App::Keep(const std::string& directory) {
   if (!store.ok()) return store.status();
   auto records = (*store)->Load();
   if (!records.ok()) return records.status();
+  if (absl::Status status = (*store)->LoadFiles(files_); !status.ok()) return status;
   world_.Replace(*std::move(records));
   store_ = *std::move(store);
+  files_.OnAdded([this](const StoredFile& file) { store_->NoteFile(file); });
   return absl::OkStatus();
 }
 

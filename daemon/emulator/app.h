@@ -4,6 +4,7 @@
 
 #include <absl/status/status.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "daemon/base/random.h"
 #include "daemon/emulator/authenticator.h"
 #include "daemon/emulator/content.h"
+#include "daemon/emulator/files.h"
 #include "daemon/emulator/publisher.h"
 #include "daemon/emulator/router.h"
 #include "daemon/emulator/store.h"
@@ -44,15 +46,15 @@ class App {
   // Why the last Settle could not write.
   const absl::Status& written() const { return written_; }
 
-  // A call of a client (CallResult()), settled. One that `changes` something is 500 if that cannot
-  // be written, and not even made if what was before it cannot.
-  template <typename Make>
-  CallResult Perform(bool changes, Make make) {
+  // A call of a client, settled. One that `changes` something is refused with 500 if that cannot be
+  // written, and not even made if what was before it cannot. `refuse` makes the result of a status.
+  template <typename Make, typename Refuse = std::identity>
+  auto Perform(bool changes, Make make, Refuse refuse = {}) -> decltype(make()) {
     if (changes && !written_.ok()) Settle();
-    if (changes && !written_.ok()) return CannotWrite();
-    CallResult result = make();
+    if (changes && !written_.ok()) return refuse(CannotWrite());
+    auto result = make();
     Settle();
-    if (changes && !written_.ok()) return CannotWrite();
+    if (changes && !written_.ok()) return refuse(CannotWrite());
     return result;
   }
 
@@ -63,6 +65,8 @@ class App {
   const Router& realtime() const { return realtime_; }
   World& world() { return world_; }
   Publisher& publisher() { return publisher_; }
+  FileStore& files() { return files_; }
+  const FileStore& files() const { return files_; }
 
  private:
   static absl::Status CannotWrite();
@@ -74,6 +78,7 @@ class App {
   const Router realtime_ = Router::ForRealtime();
   World world_;
   Publisher publisher_;
+  FileStore files_;
   net::Timer typing_end_;
   std::unique_ptr<Store> store_;  // nullptr: in memory only
   absl::Status written_;

@@ -64,7 +64,7 @@ CallResult Connection::Answer(const wire::RequestFrame& request) {
   const auto path = wire::SplitPath(request.path);
   if (!path.has_value()) return BadRequest("the path is not percent-encoded UTF-8");
   if (IsSubscription(request.method)) return ChangeSubscription(request, *path);
-  Call call{app_.world(), app_.content_rules(), user_id(), {}, request.data};
+  Call call{app_.world(), app_.content_rules(), app_.files(), user_id(), {}, request.data};
   return app_.realtime().Route(request.method, *path, call);
 }
 

@@ -46,12 +46,13 @@ absl::Status Seed(App& app, const std::string& path) {
   return WithContext(app.StartWith(std::move(seed->as_object())), path);
 }
 
-net::HttpServer::Options ServerOptions(const Emulator::Options& options) {
+net::HttpServer::Options ServerOptions(const Emulator::Options& options, const HttpFront& front) {
   net::HttpServer::Options server;
   server.host = options.host;
   server.port = options.port;
   server.max_message_bytes = kMaxFrameBytes;
-  server.max_body_bytes = kMaxSnapshotBytes;
+  server.body_limit = [&front](const net::ServerRequest& head) { return front.BodyLimit(head); };
+  server.refuse = HttpFront::Refuse;
   server.socket_idle_timeout = kIdleTimeout;
   return server;
 }
@@ -65,7 +66,7 @@ struct Emulator::Impl {
             ContentRules{options.users_may_send_links}),
         front(app),
         server(
-            loop, ServerOptions(options),
+            loop, ServerOptions(options, front),
             [this](net::ServerRequest request, net::HttpServer::Respond respond) {
               respond(front.Respond(request));
             },

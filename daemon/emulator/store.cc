@@ -32,6 +32,8 @@ constexpr char kSchema[] = R"(
                          conversation TEXT NOT NULL, record TEXT NOT NULL);
   CREATE TABLE keys (number INTEGER PRIMARY KEY, user TEXT NOT NULL, key TEXT NOT NULL,
                      message TEXT NOT NULL, sent INTEGER NOT NULL);
+  CREATE TABLE files (token TEXT PRIMARY KEY, block TEXT NOT NULL, type TEXT NOT NULL,
+                      content BLOB NOT NULL);
   PRAGMA application_id = 0x746b656d;
   PRAGMA user_version = 1;)";
 
@@ -49,6 +51,7 @@ constexpr const char* kSql[] = {
     "DELETE FROM messages WHERE conversation = ?",
     "INSERT INTO keys (user, key, message, sent) VALUES (?, ?, ?, ?)",
     "DELETE FROM keys WHERE sent < ?",
+    "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
 };
 
 constexpr char kDeleteAll[] =
@@ -217,6 +220,22 @@ absl::Status Store::LoadKeys(WorldRecords& records) {
                     });
 }
 
+absl::Status Store::LoadFiles(FileStore& files) {
+  return ForEachRow("SELECT token, block, type, content FROM files", [&](Statement& row) {
+    StoredFile file;
+    file.content_type = row.Text(2);
+    file.content = std::make_shared<const std::string>(row.Text(3));
+    absl::Status status = ReadJson(row.Text(1), [&](const json::value& value, const Place&) {
+      auto content = wire::DecodeContent(value);
+      if (!content.ok()) return content.status();
+      if (content->size() != 1) return absl::DataLossError("not one block");
+      file.block = std::move(content->front().file);
+      return absl::OkStatus();
+    });
+    return status.ok() ? files.Add(std::move(file)) : status;
+  });
+}
+
 // --- noting ---
 
 void Store::NoteSides(const ConversationRecord& conversation) {
@@ -262,10 +281,7 @@ void Store::Note(const Change& change) {
     void operator()(const ReactionChanged& c) { store.messages_.insert(c.message.message.id); }
     void operator()(const TypingChanged&) {}
     void operator()(const KeyRemembered& c) { store.keys_.push_back(c.sent); }
-    void operator()(const WorldReplaced&) {
-      store.Forget();
-      store.all_ = true;
-    }
+    void operator()(const WorldReplaced&) { store.all_ = true; }
     void Side(const ConversationRecord& conversation, const std::string& user_id) {
       store.sides_.emplace(conversation.id, user_id);
     }
@@ -281,6 +297,7 @@ void Store::Forget() {
   sides_.clear();
   messages_.clear();
   keys_.clear();
+  files_.clear();
 }
 
 // --- writing ---
@@ -292,7 +309,7 @@ absl::Status Store::Write(const World& world) {
     keys_ = world.SentKeys();
   }
   if (!all_ && dropped_.empty() && users_.empty() && conversations_.empty() && sides_.empty() &&
-      messages_.empty() && keys_.empty()) {
+      messages_.empty() && keys_.empty() && files_.empty()) {
     return absl::OkStatus();
   }
   absl::Status status = database_->Transact([&] { return WriteNoted(world); });
@@ -311,7 +328,8 @@ absl::Status Store::WriteNoted(const World& world) {
   write_each(conversations_, &Store::WriteConversation);
   write_each(sides_, &Store::WriteSide);
   write_each(messages_, &Store::WriteMessage);
-  return status.ok() ? WriteKeys() : status;
+  if (status.ok()) status = WriteKeys();
+  return status.ok() ? WriteFiles() : status;
 }
 
 absl::Status Store::WriteDropped() {
@@ -370,6 +388,23 @@ absl::Status Store::WriteKeys() {
     if (!status.ok()) return status;
     if (++keys_written_ % kKeysBetweenDeletions != 0) continue;
     status = statements_[kDeleteKeys].Bind(1, key.sent_at - kIdempotencyWindow.count()).Run();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::WriteFiles() {
+  for (const StoredFile& file : files_) {
+    std::vector<wire::ContentBlock> content(1);
+    content.front().kind = wire::ContentBlock::Kind::kFile;
+    content.front().file = file.block;
+    const std::string block = json::serialize(wire::EncodeContent(content));
+    absl::Status status = statements_[kPutFile]
+                              .Bind(1, file.block.file_token)
+                              .Bind(2, block)
+                              .Bind(3, file.content_type)
+                              .Bind(4, *file.content)
+                              .Run();
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

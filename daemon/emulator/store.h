@@ -24,6 +24,7 @@
 
 #include "daemon/emulator/change.h"
 #include "daemon/emulator/database.h"
+#include "daemon/emulator/files.h"
 #include "daemon/emulator/world.h"
 
 namespace talkjsd::emulator {
@@ -37,8 +38,12 @@ class Store {
   // For World::Replace. DATA_LOSS naming the row that cannot be read.
   absl::StatusOr<WorldRecords> Load();
 
-  // What the change names is to be written.
+  // Uploaded files, with their contents.
+  absl::Status LoadFiles(FileStore& files);
+
+  // What the change names, or the file, is to be written.
   void Note(const Change& change);
+  void NoteFile(const StoredFile& file) { files_.push_back(file); }
 
   // Writes what was noted, in one transaction. After an error nothing is written, and all of it is
   // still noted.
@@ -58,6 +63,7 @@ class Store {
     kDeleteMessages,
     kPutKey,
     kDeleteKeys,
+    kPutFile,
     kStatements
   };
   using Side = std::pair<std::string, std::string>;  // conversation, user
@@ -81,6 +87,7 @@ class Store {
   absl::Status WriteSide(const World& world, const Side& side);
   absl::Status WriteMessage(const World& world, const std::string& id);
   absl::Status WriteKeys();
+  absl::Status WriteFiles();
   void Forget();
 
   const std::unique_ptr<Database> database_;
@@ -92,6 +99,7 @@ class Store {
   std::set<std::string> users_, conversations_, messages_;
   std::set<Side> sides_;
   std::vector<SentRecord> keys_;
+  std::vector<StoredFile> files_;
   int64_t keys_written_ = 0;
 };
 

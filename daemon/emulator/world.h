@@ -37,6 +37,8 @@
 
 namespace talkjsd::emulator {
 
+class SearchQuery;
+
 // One page of a list. `more`: something follows the last item.
 template <typename T>
 struct Page {
@@ -118,6 +120,16 @@ class World {
       std::string_view caller, std::string_view conversation_id, std::string_view message_id,
       std::string_view emoji, size_t limit, const std::optional<ReactionPosition>& after) const;
 
+  // --- searching, in what the caller is in and the filter lets through ---
+  // Newest first. Pointers hold until the next change.
+  Page<const MessageRecord*> SearchMessages(std::string_view caller, const SearchQuery& query,
+                                            const ConversationFilter& filter, size_t limit,
+                                            const std::optional<MessageKey>& before) const;
+  // By subject, or by the custom property `search`. In the order of ListConversations.
+  Page<wire::Conversation> SearchConversations(
+      std::string_view caller, const SearchQuery& query, const ConversationFilter& filter,
+      size_t limit, const std::optional<ConversationPosition>& after) const;
+
   // --- typing ---
   absl::Status MarkTyping(std::string_view caller, std::string_view conversation_id);
   // Others than the caller, with the time they started.
@@ -184,6 +196,10 @@ class World {
   ConversationRecord* FindConversation(std::string_view id) const;
   // The conversation and the caller's part in it: 404 or 403 if there is none.
   absl::StatusOr<Side> Enter(std::string_view caller, std::string_view id) const;
+  using AcceptSide = std::function<bool(const wire::Conversation&)>;
+  Page<wire::Conversation> PageOfConversations(
+      std::string_view caller, const AcceptSide& accept, size_t limit,
+      const std::optional<ConversationPosition>& after) const;
   struct EnteredMessage {
     ConversationRecord* conversation = nullptr;
     MessageRecord* record = nullptr;
