@@ -1,11 +1,15 @@
 #include "client/talkjsctl/app.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "client/talkjsctl/commands.h"
+#include "client/talkjsctl/emulator_commands.h"
 #include "client/talkjsctl/interrupt.h"
 
 namespace talkjsd::talkjsctl {
@@ -16,6 +20,7 @@ Environment:
   TALKJSD_ADDRESS    where the daemon listens, unless --address says
   TALKJSD_TOKEN, TALKJS_SECRET_KEY, TALKJSD_SIGNATURE
                      credentials for "session create", unless a file option says
+  TALKJS_HOST        the emulator of "emulator ...", unless --emulator says
 Exit codes:
   0  done; a stream ended by Ctrl-C, SIGTERM or --count
   1  the daemon or TalkJS refused, or the output cannot be written
@@ -37,6 +42,8 @@ struct CommandLine {
   SendOptions send;
   MessagesOptions messages;
   FollowOptions unreads;
+  EmulatorOptions emulator;
+  EmulatorExecOptions exec;
   std::function<int()> run;
 };
 
@@ -211,16 +218,21 @@ int Run(int argc, char** argv) {
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };
   });
+  AddEmulatorCommands(app, line.global, line.emulator, line.exec, line.run);
   app.footer(kFooter);  // after the commands, which have inherited the short one
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  line.exec.command = TakeExecCommand(arguments);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (const CLI::Success& e) {  // --help, --version
     app.exit(e);
     return FinishOutput();
   } catch (const CLI::ParseError& e) {
     return FailUsage(std::string(e.what()) + " (see talkjsctl --help)");
   }
-  StartInterruptThread();
+  // `emulator exec` sees to signals itself.
+  if (line.exec.command.empty()) StartInterruptThread();
   return line.run();
 }
 
