@@ -1,9 +1,10 @@
 // reset, seed, snapshot, restore.
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <string>
 
 #include "client/talkjsctl/emulator_commands.h"
-#include "client/talkjsctl/secret_input.h"
 #include "client/talkjsctl/text.h"
 
 namespace talkjsd::talkjsctl {
@@ -20,9 +21,12 @@ int Post(const GlobalOptions& global, const EmulatorOptions& options, const std:
 }
 
 int PostFile(const GlobalOptions& global, const EmulatorOptions& options, const std::string& path) {
-  std::string document;
-  const std::string complaint = ReadInput(options.file, &document);
-  if (!complaint.empty()) return FailUsage(complaint);
+  std::ifstream file;
+  if (options.file != "-") file.open(options.file, std::ios::binary);
+  std::istream& input = options.file == "-" ? std::cin : file;
+  const std::string document((std::istreambuf_iterator<char>(input)),
+                             std::istreambuf_iterator<char>());
+  if (!file || input.bad()) return FailUsage("cannot read " + options.file);
   if (document.empty()) return FailUsage(options.file + " is empty");
   return Post(global, options, path, document);
 }
