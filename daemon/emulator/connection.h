@@ -23,7 +23,7 @@ namespace talkjsd::emulator {
 class Connection : public net::ServerSocketHandler, private Subscriber {
  public:
   // `known_app` is false for a socket of another app: every login is refused.
-  Connection(App& app, std::string user_id, bool known_app);
+  Connection(App& app, std::string user_id, std::string client_id, bool known_app);
   ~Connection() override;
 
   void OnOpen(net::ServerSocket* socket) override { socket_ = socket; }

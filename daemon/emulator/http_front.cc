@@ -12,6 +12,7 @@
 #include "daemon/emulator/http_request.h"
 #include "daemon/emulator/http_search.h"
 #include "daemon/emulator/refusal.h"
+#include "daemon/emulator/rest.h"
 #include "daemon/wire/json.h"
 
 namespace talkjsd::emulator {
@@ -73,6 +74,7 @@ net::ServerResponse AnswerPublic(App& app, const net::ServerRequest& request,
   const Path rest(target.path->begin() + 3, target.path->end());
   if (!rest.empty() && rest[0] == "files") return AnswerFiles(app, request, rest);
   if (!rest.empty() && rest[0] == "me") return AnswerMe(app, request, rest, target.query);
+  if (!rest.empty()) return AnswerRest(app, request, rest, target.query);
   return RefusalResponse(Refuse(404, "NOT_FOUND", "no such path"));
 }
 
@@ -139,7 +141,8 @@ std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRe
   if (!target.path || target.path->size() != 5) return nullptr;
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
-  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id());
+  return std::make_unique<Connection>(app_, path[4], QueryValue(target.query, "talkjs-client-id"),
+                                      path[2] == app_.authenticator().app_id());
 }
 
 }  // namespace talkjsd::emulator
