@@ -6,6 +6,7 @@
 #include <string>
 
 #include "client/talkjsctl/commands.h"
+#include "client/talkjsctl/emulator_commands.h"
 #include "client/talkjsctl/interrupt.h"
 
 namespace talkjsd::talkjsctl {
@@ -16,11 +17,12 @@ Environment:
   TALKJSD_ADDRESS    where the daemon listens, unless --address says
   TALKJSD_TOKEN, TALKJS_SECRET_KEY, TALKJSD_SIGNATURE
                      credentials for "session create", unless a file option says
+  TALKJS_HOST        the emulator that "emulator" controls, unless --emulator says
 Exit codes:
   0  done; a stream ended by Ctrl-C, SIGTERM or --count
   1  the daemon or TalkJS refused, or the output cannot be written
   2  wrong arguments, or a secret or text that cannot be read
-  3  no daemon answers
+  3  no daemon, or no emulator, answers
   130  Ctrl-C or SIGTERM during anything but a stream
 
 A session is named by its id or as APP/USER, such as demo/alice.)";
@@ -37,6 +39,7 @@ struct CommandLine {
   SendOptions send;
   MessagesOptions messages;
   FollowOptions unreads;
+  EmulatorCommandLine emulator;
   std::function<int()> run;
 };
 
@@ -211,6 +214,8 @@ int Run(int argc, char** argv) {
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };
   });
+  line.emulator.global = &line.global;
+  AddEmulatorCommands(app, line.emulator, line.run);
   app.footer(kFooter);  // after the commands, which have inherited the short one
   try {
     app.parse(argc, argv);

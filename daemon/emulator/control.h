@@ -56,6 +56,11 @@ class ControlRoutes {
   std::vector<Route> routes_;
 };
 
+// By area.
+void AddFaultRoutes(ControlRoutes& routes);
+void AddConnectionRoutes(ControlRoutes& routes);
+void AddClockRoutes(ControlRoutes& routes);
+
 // Whether a request is for the control endpoint, by its target.
 bool IsForControl(std::string_view target);
 

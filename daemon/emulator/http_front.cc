@@ -131,7 +131,8 @@ std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRe
   if (!target.path || target.path->size() != 5) return nullptr;
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
-  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id());
+  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id(),
+                                      QueryValue(target.query, "talkjs-client-id"));
 }
 
 }  // namespace talkjsd::emulator

@@ -39,10 +39,13 @@ class Subscriptions {
     bool typing = false;
     std::set<std::string> participant;                        // single ones, by user id
     std::set<std::pair<std::string, std::string>> reactions;  // message id, emoji
-    bool empty() const;
+    bool empty() const { return size() == 0; }
+    size_t size() const;
   };
   const InConversation* In(const std::string& conversation_id) const;
   bool all_conversations() const { return all_conversations_; }
+  // How many topics.
+  size_t size() const;
 
  private:
   friend class Publisher;
@@ -61,6 +64,7 @@ class Subscriber {
   Subscriber& operator=(const Subscriber&) = delete;
 
   const std::string& user_id() const { return user_id_; }
+  size_t subscription_count() const { return subscriptions_.size(); }
 
   // The events of one call, as one PUBLISH.
   virtual void Deliver(const std::vector<EventText>& events) = 0;
