@@ -10,13 +10,13 @@ namespace talkjsd::emulator {
 App::App(net::EventLoop& loop, const Clock& clock, Random& random, std::string app_id,
          Secret secret_key, ContentRules content_rules)
     : loop_(loop),
-      clock_(clock),
-      authenticator_(std::move(app_id), std::move(secret_key), clock),
+      clock_(loop, clock),
+      authenticator_(std::move(app_id), std::move(secret_key), clock_),
       content_rules_(content_rules),
-      world_(clock, random),
+      world_(clock_, random),
       publisher_(world_),
       files_(random),
-      typing_end_(loop, [this] {
+      typing_end_(clock_, [this] {
         world_.ExpireTyping();
         Settle();
       }) {
@@ -60,6 +60,12 @@ absl::Status App::Reset() {
   }
   world_.Replace(std::move(records));
   return absl::OkStatus();
+}
+
+int64_t App::AddConnection(Connection& connection) {
+  const int64_t id = next_connection_id_++;
+  connections_[id] = &connection;
+  return id;
 }
 
 void App::Settle() {

@@ -5,6 +5,7 @@
 #include <absl/status/status.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,14 +15,18 @@
 #include "daemon/base/random.h"
 #include "daemon/emulator/authenticator.h"
 #include "daemon/emulator/content.h"
+#include "daemon/emulator/faults.h"
 #include "daemon/emulator/files.h"
 #include "daemon/emulator/publisher.h"
 #include "daemon/emulator/router.h"
 #include "daemon/emulator/store.h"
+#include "daemon/emulator/virtual_clock.h"
 #include "daemon/emulator/world.h"
 #include "daemon/net/event_loop.h"
 
 namespace talkjsd::emulator {
+
+class Connection;
 
 // Lives on the loop's thread. Loop, clock and random outlive it.
 class App {
@@ -59,7 +64,10 @@ class App {
   }
 
   net::EventLoop& loop() { return loop_; }
+  // The time of the emulated app; of the wire, which nobody can move; and the means to move it.
   const Clock& clock() const { return clock_; }
+  const Clock& wire_clock() const { return clock_.real(); }
+  VirtualClock& virtual_clock() { return clock_; }
   const Authenticator& authenticator() const { return authenticator_; }
   const ContentRules& content_rules() const { return content_rules_; }
   const Router& realtime() const { return realtime_; }
@@ -67,19 +75,28 @@ class App {
   Publisher& publisher() { return publisher_; }
   FileStore& files() { return files_; }
   const FileStore& files() const { return files_; }
+  Faults& faults() { return faults_; }
+
+  // The open realtime sockets, oldest first. Each has an id of its own from AddConnection on.
+  const std::map<int64_t, Connection*>& connections() const { return connections_; }
+  int64_t AddConnection(Connection& connection);
+  void RemoveConnection(int64_t id) { connections_.erase(id); }
 
  private:
   static absl::Status CannotWrite();
 
   net::EventLoop& loop_;
-  const Clock& clock_;
+  VirtualClock clock_;
   const Authenticator authenticator_;
   const ContentRules content_rules_;
   const Router realtime_ = Router::ForRealtime();
   World world_;
   Publisher publisher_;
   FileStore files_;
-  net::Timer typing_end_;
+  Faults faults_;
+  std::map<int64_t, Connection*> connections_;
+  int64_t next_connection_id_ = 1;
+  VirtualTimer typing_end_;
   std::unique_ptr<Store> store_;  // nullptr: in memory only
   absl::Status written_;
   std::optional<wire::json::object> seed_;

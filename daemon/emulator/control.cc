@@ -25,8 +25,10 @@ bool Matches(const std::vector<std::string>& pattern, const std::vector<std::str
 
 CallResult Overview(const ControlCall& call) {
   json::object answer;
-  answer["appId"] = call.app.authenticator().app_id();
+  answer["app_id"] = call.app.authenticator().app_id();
+  answer["connections"] = call.app.connections().size();
   answer["users"] = call.app.world().user_count();
+  answer["faults"] = call.app.faults().entries().size();
   answer["routes"] = ControlRoutes::All().List();
   return answer;
 }
@@ -61,7 +63,10 @@ CallResult Answer(App& app, const net::ServerRequest& request) {
 const ControlRoutes& ControlRoutes::All() {
   static const ControlRoutes routes = [] {
     ControlRoutes all;
-    all.Add("GET", "", "what there is", Overview);
+    all.Add("GET", "", "this overview", Overview);
+    AddFaultRoutes(all);
+    AddConnectionRoutes(all);
+    AddClockRoutes(all);
     AddStateRoutes(all);
     return all;
   }();

@@ -57,6 +57,9 @@ class ControlRoutes {
 };
 
 // By area.
+void AddFaultRoutes(ControlRoutes& routes);
+void AddConnectionRoutes(ControlRoutes& routes);
+void AddClockRoutes(ControlRoutes& routes);
 void AddStateRoutes(ControlRoutes& routes);
 
 // Whether a request is for the control endpoint, by its target.

@@ -7,6 +7,7 @@
 #include "daemon/base/error.h"
 #include "daemon/emulator/app.h"
 #include "daemon/emulator/decisions.h"
+#include "daemon/emulator/http_faults.h"
 #include "daemon/emulator/http_front.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
@@ -65,18 +66,25 @@ struct Emulator::Impl {
         app(loop, *options.clock, *options.random, options.app_id, options.secret_key,
             ContentRules{options.users_may_send_links}),
         front(app),
-        server(
-            loop, ServerOptions(options, front),
+        faults(
+            app,
             [this](net::ServerRequest request, net::HttpServer::Respond respond) {
               respond(front.Respond(request));
             },
-            [this](const net::ServerRequest& request) { return front.Upgrade(request); }) {}
+            [this](const net::ServerRequest& request) { return front.Upgrade(request); }),
+        server(
+            loop, ServerOptions(options, front),
+            [this](net::ServerRequest request, net::HttpServer::Respond respond) {
+              faults.Respond(std::move(request), std::move(respond));
+            },
+            [this](const net::ServerRequest& request) { return faults.Upgrade(request); }) {}
 
   const Options options;
   net::EventLoop loop{"emulator"};
   // Everything below lives on the loop, and ends after the loop has stopped.
   App app;
   HttpFront front;
+  HttpFaults faults;
   net::HttpServer server;
 };
 

@@ -141,8 +141,9 @@ std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRe
   if (!target.path || target.path->size() != 5) return nullptr;
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
-  return std::make_unique<Connection>(app_, path[4], QueryValue(target.query, "talkjs-client-id"),
-                                      path[2] == app_.authenticator().app_id());
+  const auto client_id = QueryValue(target.query, "talkjs-client-id");
+  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id(),
+                                      client_id.ok() ? client_id->value_or("") : "");
 }
 
 }  // namespace talkjsd::emulator

@@ -51,8 +51,16 @@ bool WantsParticipant(Part part, const std::string& user_id) {
 
 // --- subscriptions ---
 
-bool Subscriptions::InConversation::empty() const {
-  return !side && !messages && !participants && !typing && participant.empty() && reactions.empty();
+size_t Subscriptions::InConversation::size() const {
+  return static_cast<size_t>(side) + static_cast<size_t>(messages) +
+         static_cast<size_t>(participants) + static_cast<size_t>(typing) + participant.size() +
+         reactions.size();
+}
+
+size_t Subscriptions::size() const {
+  size_t count = static_cast<size_t>(all_conversations_) + users_.size() + online_.size();
+  for (const auto& [conversation, part] : in_) count += part.size();
+  return count;
 }
 
 const Subscriptions::InConversation* Subscriptions::In(const std::string& conversation_id) const {

@@ -39,12 +39,15 @@ class Subscriptions {
     bool typing = false;
     std::set<std::string> participant;                        // single ones, by user id
     std::set<std::pair<std::string, std::string>> reactions;  // message id, emoji
-    bool empty() const;
+    bool empty() const { return size() == 0; }
+    size_t size() const;
   };
   const InConversation* In(const std::string& conversation_id) const;
   // The conversation whose messages were subscribed to last; empty if none are.
   const std::string& latest_messages() const { return latest_messages_; }
   bool all_conversations() const { return all_conversations_; }
+  // How many topics.
+  size_t size() const;
 
  private:
   friend class Publisher;
@@ -68,6 +71,7 @@ class Subscriber {
   const std::string& user_id() const { return user_id_; }
   const std::string& client_id() const { return client_id_; }
   const Subscriptions& subscriptions() const { return subscriptions_; }
+  size_t subscription_count() const { return subscriptions_.size(); }
 
   // The events of one call, as one PUBLISH.
   virtual void Deliver(const std::vector<EventText>& events) = 0;
