@@ -90,6 +90,7 @@ namespace talkjsd::emulator {
 
 inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);
 inline constexpr size_t kMaxFrameBytes = 1 << 20;
+inline constexpr size_t kMaxSnapshotBytes = 256 << 20;  // of a document to seed or restore from
 inline constexpr size_t kMaxFileBytes = 50'000'000;
 inline constexpr size_t kMaxStoredFileBytes = size_t{1} << 30;
 inline constexpr size_t kFileTokenLength = 24;
@@ -100,7 +101,7 @@ inline constexpr Duration kTypingLasts = std::chrono::seconds(10);
 inline constexpr size_t kMaxTypingListed = 5;
 
 // How long the same idempotency key returns the first message.
-inline constexpr Duration kIdempotencyWindow = std::chrono::hours(24);
+inline constexpr std::chrono::milliseconds kIdempotencyWindow = std::chrono::hours(24);
 
 // How far the times of messages may run ahead of the clock so that no two in a conversation are the
 // same.

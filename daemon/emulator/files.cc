@@ -13,7 +13,8 @@ absl::Status FileStore::Add(StoredFile file) {
   }
   bytes_ += file.content->size();
   std::string token = file.block.file_token;
-  files_.emplace(std::move(token), std::move(file));
+  const auto added = files_.emplace(std::move(token), std::move(file));
+  if (added.second && listener_) listener_(added.first->second);
   return absl::OkStatus();
 }
 

@@ -5,11 +5,13 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/random.h"
@@ -32,6 +34,9 @@ class FileStore {
   FileStore(const FileStore&) = delete;
   FileStore& operator=(const FileStore&) = delete;
 
+  // Called for every file that is added from then on.
+  void OnAdded(std::function<void(const StoredFile&)> listener) { listener_ = std::move(listener); }
+
   std::string NewToken();
   // Under block.file_token. A refusal if all files together become too large.
   absl::Status Add(StoredFile file);
@@ -39,6 +44,7 @@ class FileStore {
 
  private:
   Random& random_;
+  std::function<void(const StoredFile&)> listener_;
   std::map<std::string, StoredFile, std::less<>> files_;
   size_t bytes_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/emulator/connection.h"
+#include "daemon/emulator/control.h"
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/encode.h"
 #include "daemon/emulator/http_files.h"
@@ -73,7 +74,8 @@ net::ServerResponse AnswerPublic(App& app, const net::ServerRequest& request,
   const Path rest(target.path->begin() + 3, target.path->end());
   if (!rest.empty() && rest[0] == "files") return AnswerFiles(app, request, rest);
   if (!rest.empty() && rest[0] == "me") return AnswerMe(app, request, rest, target.query);
-  return AnswerRest(app, request, rest, target.query);
+  if (!rest.empty()) return AnswerRest(app, request, rest, target.query);
+  return RefusalResponse(Refuse(404, "NOT_FOUND", "no such path"));
 }
 
 net::ServerResponse Answer(App& app, const net::ServerRequest& request) {
@@ -109,9 +111,10 @@ net::ServerResponse ForAnyOrigin(net::ServerResponse response) {
 }  // namespace
 
 net::ServerResponse HttpFront::Respond(const net::ServerRequest& request) {
+  if (IsForControl(request.target)) return AnswerControl(app_, request);
   if (request.method == "OPTIONS") return ForAnyOrigin(Preflight());
-  net::ServerResponse response = Answer(app_, request);
-  app_.Settle();
+  net::ServerResponse response = app_.Perform(
+      request.method != "GET", [&] { return Answer(app_, request); }, RefusalResponse);
   return ForAnyOrigin(std::move(response));
 }
 
@@ -124,6 +127,7 @@ net::ServerResponse HttpFront::Refuse(int status, std::string_view reason) {
 }
 
 size_t HttpFront::BodyLimit(const net::ServerRequest& head) const {
+  if (IsForControl(head.target)) return kMaxSnapshotBytes;
   const HttpTarget target = SplitTarget(head.target);
   const bool upload = head.method == "POST" && target.path && target.path->size() == 4 &&
                       (*target.path)[0] == "public_api" && (*target.path)[1] == "v1" &&
@@ -138,9 +142,8 @@ std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRe
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
   const auto client_id = QueryValue(target.query, "talkjs-client-id");
-  return std::make_unique<Connection>(app_, path[4],
-                                      client_id.ok() ? client_id->value_or("") : std::string(),
-                                      path[2] == app_.authenticator().app_id());
+  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id(),
+                                      client_id.ok() ? client_id->value_or("") : "");
 }
 
 }  // namespace talkjsd::emulator

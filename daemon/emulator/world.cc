@@ -297,6 +297,7 @@ absl::Status World::MarkRead(std::string_view caller, std::string_view id) {
   }
   me.unread = 0;
   me.marked_unread = false;
+  Tell(SideTouched{*side->conversation, me});
   TellSides(*side->conversation);
   return absl::OkStatus();
 }

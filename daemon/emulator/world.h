@@ -57,6 +57,7 @@ class World {
 
   // --- users ---
   const UserRecord* FindUser(std::string_view id) const;
+  size_t user_count() const { return users_.size(); }
   absl::Status CreateUser(std::string_view id, const UserWrite& write);  // 409 if it exists
   absl::Status PutUser(std::string_view id, const UserWrite& write);     // creates or updates
   absl::StatusOr<bool> IsConnected(std::string_view id) const;
@@ -175,9 +176,21 @@ class World {
   static std::vector<std::string> ReadersOf(const ConversationRecord& conversation,
                                             const MessageRecord& record);
 
+  // --- the whole ---
+  const MessageRecord* FindMessage(std::string_view id) const;
+  uint64_t next_message_number() const { return next_message_number_; }
+  // Oldest first.
+  std::vector<SentRecord> SentKeys() const;
+  // Takes the place of all there is, or of the users and conversations that it names. The records
+  // must be whole: ids that name something, message numbers that are nobody else's. Who is in a
+  // conversation hears that it went and came.
+  void Replace(WorldRecords records);
+  void Merge(WorldRecords records);
+
   // --- views ---
   static wire::Conversation SideOf(const ConversationRecord& conversation,
                                    const ParticipantRecord& participant);
+  static bool IsUnread(const MessageRecord& record, const ParticipantRecord& participant);
   static wire::Participant ParticipantOf(const ParticipantRecord& record);
   // Who types, apart from `viewer`, and since when.
   static std::map<std::string, UnixMillis> OthersTyping(const ConversationRecord& conversation,
@@ -196,7 +209,7 @@ class World {
   };
   struct SentKey {
     std::string message_id;
-    MonoTime sent{};
+    UnixMillis sent_at = 0;
   };
 
   template <typename T>
@@ -241,7 +254,6 @@ class World {
   absl::Status React(EnteredMessage entered, std::string_view user_id, std::string_view emoji);
   // False if there was nothing to take back.
   bool Unreact(EnteredMessage entered, std::string_view user_id, std::string_view emoji);
-  static bool IsUnread(const MessageRecord& record, const ParticipantRecord& participant);
   static void CountUnread(const ConversationRecord& conversation, ParticipantRecord& participant);
   // Now, or just after `newest` where that would be the same millisecond.
   UnixMillis TimeAfter(UnixMillis newest) const;
@@ -250,6 +262,13 @@ class World {
   static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);
   const std::string* FindSent(const std::string& key);
   void RememberSent(const std::string& key, const std::string& message_id);
+
+  using Users = std::unordered_map<std::string, UserRecord>;
+  // Puts them in place; `before` are the users that clients know.
+  void Install(WorldRecords records, const Users& before);
+  void InstallSent(std::vector<SentRecord> records);
+  void InstallConversation(ConversationRecord record);
+  void Uninstall(const ConversationRecord& conversation);
 
   const Clock& clock_;
   Random& random_;

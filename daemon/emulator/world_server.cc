@@ -113,7 +113,7 @@ absl::Status World::Dismiss(std::string_view conversation_id, std::string_view u
   ConversationRecord* conversation = FindConversation(conversation_id);
   if (conversation == nullptr) return ConversationNotFound();
   const std::string leaver(user_id);
-  conversation->shut_out.erase(leaver);
+  if (conversation->shut_out.erase(leaver) > 0) Tell(ConversationTouched{*conversation});
   if (conversation->participants.contains(leaver)) RemoveMember(*conversation, leaver);
   return absl::OkStatus();
 }
@@ -159,6 +159,7 @@ absl::Status World::SetReadUntil(std::string_view conversation_id, std::string_v
   participant.read_position = {until, INT64_MAX};
   participant.marked_unread = false;
   CountUnread(*side->conversation, participant);
+  Tell(SideTouched{*side->conversation, participant});
   TellSides(*side->conversation);
   return absl::OkStatus();
 }

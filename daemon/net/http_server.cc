@@ -28,6 +28,11 @@ absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size
 
 std::string ToString(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
+void ResetOnClose(Socket& socket) {
+  error_code ignored;
+  socket.set_option(asio::socket_base::linger(true, 0), ignored);
+}
+
 // Anything the server has to drop when it goes.
 class Tracked {
  public:
@@ -102,6 +107,11 @@ class SocketConnection final : public WebSocketStream, public ServerSocket, publ
   void SendText(std::string text, Duration delay) override { Send(std::move(text), delay); }
   size_t QueuedBytes() const override { return queued_bytes(); }
   void Abort() override { Drop(); }
+  void Reset() override {
+    ResetOnClose(transport().next_layer());
+    Drop();
+  }
+  void SendTorn(std::string text) override { WebSocketStream::SendTorn(std::move(text)); }
   void Close(uint16_t code, std::string_view reason) override {
     if (closing() || dropped()) return;
     constexpr size_t kMaxReason = 123;
@@ -241,6 +251,11 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     if (!answered) co_return false;
     timer_.Set(SystemClock().Now() + shared_->options.request_timeout);
     ServerResponse response = std::exchange(answer_, std::nullopt).value();
+    if (response.fate != ServerResponse::Fate::kAnswer) {
+      if (response.fate == ServerResponse::Fate::kReset) ResetOnClose(stream_.next_layer());
+      stream_.Close();
+      co_return false;
+    }
     const bool written = co_await Write(response, head, keep_alive, version);
     co_return written&& keep_alive;
   }
