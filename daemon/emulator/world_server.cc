@@ -97,6 +97,22 @@ absl::Status World::DeleteConversation(std::string_view id) {
   return absl::OkStatus();
 }
 
+absl::Status World::ClearConversation(std::string_view id) {
+  ConversationRecord* conversation = FindConversation(id);
+  if (conversation == nullptr) return ConversationNotFound();
+  if (conversation->messages.empty()) return absl::OkStatus();
+  std::vector<std::string> message_ids;
+  for (const auto& [key, record] : conversation->messages) {
+    message_ids.push_back(record.message.id);
+    messages_.erase(record.message.id);
+  }
+  conversation->messages.clear();
+  for (auto& [user_id, participant] : conversation->participants) participant.unread = 0;
+  Tell(ConversationCleared{*conversation, std::move(message_ids)});
+  TellSides(*conversation);
+  return absl::OkStatus();
+}
+
 absl::Status World::Admit(std::string_view conversation_id, std::string_view user_id, JoinMode mode,
                           const ParticipantWrite& write) {
   ConversationRecord* conversation = FindConversation(conversation_id);

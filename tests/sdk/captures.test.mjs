@@ -160,6 +160,7 @@ for (const name of [
   'reactions',
   'read-state',
   'search',
+  'translate',
   'users',
 ]) {
   test(`captures/${name}`, (t) => replay(t, name));

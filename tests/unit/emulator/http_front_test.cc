@@ -3,6 +3,7 @@
 
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/http_files.h"
+#include "daemon/emulator/ui_settings.h"
 #include "daemon/wire/jwt.h"
 #include "tests/unit/emulator/world_fixture.h"
 
@@ -290,6 +291,24 @@ TEST_F(HttpFrontTest, PreflightsAreAnsweredEverywhere) {
     EXPECT_EQ(answer.status, 204);
     EXPECT_NE(HeaderOf(answer, "Access-Control-Allow-Headers").find("Authorization"),
               std::string::npos);
+  }
+}
+
+TEST_F(HttpFrontTest, SettingsAreTheDefaultsWithTheChangesGiven) {
+  const auto changes = wire::ParseJson(
+      R"({"features":["file_sharing"],"configuration":{"general":{"enablePresence":true}},)"
+      R"("appMetadata":{"name":"Mine"}})");
+  app.set_ui_settings(UiSettings("demo", changes->as_object()).value());
+  const auto answer =
+      wire::ParseJson(Ask("GET", "/api/v0/demo//app", "", TokenOf("alice")).body)->as_object();
+  EXPECT_EQ(answer.at("features"), json::value({"file_sharing"}));
+  EXPECT_EQ(answer.at("configuration").at("general").at("enablePresence"), json::value(true));
+  EXPECT_EQ(Text(answer.at("appMetadata").at("name")), "Mine");
+  EXPECT_EQ(Text(answer.at("appMetadata").at("id")), "demo");
+  for (const char* wrong : {R"({"features":{}})", R"({"features":[1]})", R"({"configuration":[]})",
+                            R"({"appMetadata":"x"})", R"({"permissions":{}})"}) {
+    const auto settings = UiSettings("demo", wire::ParseJson(wrong)->as_object());
+    EXPECT_EQ(Verdict(settings.status()), "400 BAD_REQUEST") << wrong;
   }
 }
 

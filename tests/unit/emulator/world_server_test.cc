@@ -202,5 +202,32 @@ TEST_F(WorldServerTest, ReactionsAreSetForAnybodyWhoExists) {
   EXPECT_EQ(Verdict(world.SetReaction("c", *id, "👍", "nobody", true)), "404 USER_NOT_FOUND");
 }
 
+TEST_F(WorldServerTest, ClearingTellsParticipantsOnceAndEmptiesEverySide) {
+  EXPECT_EQ(Verdict(world.ClearConversation("none")), "404 CONVERSATION_NOT_FOUND");
+  ASSERT_TRUE(Admit("alice").ok());
+  ASSERT_TRUE(Admit("bob").ok());
+  Tick(10);
+  const std::string first = Send("alice", "x1");
+  Send("alice", "x2");
+  EXPECT_EQ(Side("bob").unread_message_count, 2);
+  Socket bob(publisher, "bob"), carol(publisher, "carol");
+  for (Socket* socket : {&bob, &carol}) {
+    socket->Subscribe("/me/conversations");
+    socket->Subscribe("/me/conversations/c/messages");
+  }
+  ASSERT_TRUE(world.ClearConversation("c").ok());
+  publisher.Flush();
+  EXPECT_EQ(bob.TakeTypes(), Types({"conversation.cleared", "side.edited"}));
+  EXPECT_EQ(carol.TakeTypes(), Types());
+  EXPECT_EQ(Side("bob").unread_message_count, 0);
+  EXPECT_EQ(Side("bob").last_message_at, Side("bob").joined_at);
+  EXPECT_EQ(world.LookUpMessage("c", first), nullptr);
+  EXPECT_TRUE(world.ListMessages("bob", "c", 10, std::nullopt)->items.empty());
+  ASSERT_TRUE(world.ClearConversation("c").ok());
+  publisher.Flush();
+  EXPECT_EQ(bob.TakeTypes(), Types()) << "there is nothing to clear";
+  EXPECT_TRUE(Send("bob").starts_with("msg_"));
+}
+
 }  // namespace
 }  // namespace talkjsd::emulator
