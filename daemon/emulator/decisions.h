@@ -19,7 +19,7 @@
 // 11  unreadMessageCount       messages of others, system messages included, without limit
 // 12  joining                  everything older counts as read; history is visible
 // 13  last message deleted     lastMessageAt goes back, and side.edited says so
-// 14  last participant leaves  the conversation stays
+// 14  last participant leaves  the conversation stays; it is cleared only over the control endpoint
 // 15  permissions              participants may do everything; sending with access "Read" is 403
 //                              UNAUTHORIZED_TO_SEND; anybody may join himself, and PUT a
 //                              conversation's attributes (the SDK's set() does so just before it
