@@ -2,7 +2,9 @@
 // but the emulator is reached: requests to anywhere else fail, as they do offline.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 import { createServer } from 'node:http';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -56,8 +58,8 @@ after(async () => {
 });
 
 // An emulator with alice and bob, who are in the conversations.
-async function start(t, conversations) {
-  const emulator = await startEmulator();
+async function start(t, conversations, ...flags) {
+  const emulator = await startEmulator(...flags);
   t.after(async () => assert.equal(await emulator.stop(), 0));
   const sdk = {};
   for (const user of ['alice', 'bob']) {
@@ -270,4 +272,21 @@ test('older messages are loaded by scrolling; joining and leaving show at once',
   await alice.listed('No longer a surprise').waitFor();
   await sdk.bob.conversation('c2').participant('alice').delete();
   await alice.listed('No longer a surprise').waitFor(gone);
+});
+
+test('the settings of the emulator decide what the components offer', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'talkjs-ui-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'settings.json');
+  const permissions = { messages: { edit: 'none', delete: 'all' } };
+  fs.writeFileSync(file, JSON.stringify({ features: ['location_sharing'], configuration: { permissions } }));
+  const { emulator, sdk } = await start(t, { c1: { subject: 'Dogs' } }, '--ui-settings', file);
+  await sdk.bob.conversation('c1').send('Hello');
+  const alice = await open(t, emulator, 'alice');
+  await alice.select('Dogs');
+  await alice.page.getByRole('button', { name: 'Share location' }).waitFor();
+  assert.equal(await alice.page.getByRole('button', { name: 'Send file' }).count(), 0);
+  assert.equal(await alice.page.getByPlaceholder('Search...').count(), 0);
+  await alice.menu('Hello', 'Delete message');
+  await alice.message('Hello').waitFor(gone);
 });
