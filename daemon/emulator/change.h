@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/emulator/records.h"
 
@@ -20,6 +21,9 @@ struct UserChanged {
   const UserRecord& user;
   wire::UserDiff diff;  // empty if only private properties changed
 };
+struct UserRemoved {
+  std::string user_id;
+};
 struct OnlineChanged {
   std::string user_id;
   bool connected;
@@ -30,6 +34,15 @@ struct ConversationAdded {
 struct ConversationChanged {
   const ConversationRecord& conversation;
   wire::ConversationDiff diff;
+};
+// The conversation is gone, with all that is in it; the record is as it was.
+struct ConversationRemoved {
+  const ConversationRecord& conversation;
+};
+// The conversation is there, with all that is in it: it was not built up by calls, but put in
+// place.
+struct ConversationLoaded {
+  const ConversationRecord& conversation;
 };
 struct Joined {
   const ConversationRecord& conversation;
@@ -50,7 +63,20 @@ struct SideChanged {
   const ParticipantRecord& participant;
   wire::ConversationDiff diff;
 };
+// Something changed in the record that no client gets to see.
+struct ConversationTouched {
+  const ConversationRecord& conversation;
+};
+struct SideTouched {
+  const ConversationRecord& conversation;
+  const ParticipantRecord& participant;
+};
 struct MessageAdded {
+  const ConversationRecord& conversation;
+  const MessageRecord& message;
+};
+// A message of the past was put in its place; clients are not told.
+struct MessageImported {
   const ConversationRecord& conversation;
   const MessageRecord& message;
 };
@@ -63,6 +89,11 @@ struct MessageRemoved {
   const ConversationRecord& conversation;
   std::string message_id;
   bool was_last;
+};
+// All messages of a conversation are gone.
+struct ConversationCleared {
+  const ConversationRecord& conversation;
+  std::vector<std::string> message_ids;
 };
 struct ReactionChanged {
   const ConversationRecord& conversation;
@@ -77,10 +108,19 @@ struct TypingChanged {
   std::optional<UnixMillis> since;  // nullopt: stopped
 };
 
+// An idempotency key is remembered.
+struct KeyRemembered {
+  SentRecord sent;
+};
+// Nothing of the world before is left; what follows reports in detail what went and what came.
+struct WorldReplaced {};
+
 using Change =
-    std::variant<UserAdded, UserChanged, OnlineChanged, ConversationAdded, ConversationChanged,
-                 Joined, ParticipantChanged, Left, SideChanged, MessageAdded, MessageChanged,
-                 MessageRemoved, ReactionChanged, TypingChanged>;
+    std::variant<UserAdded, UserChanged, UserRemoved, OnlineChanged, ConversationAdded,
+                 ConversationChanged, ConversationTouched, ConversationRemoved, ConversationLoaded,
+                 Joined, ParticipantChanged, Left, SideChanged, SideTouched, MessageAdded,
+                 MessageImported, MessageChanged, MessageRemoved, ConversationCleared,
+                 ReactionChanged, TypingChanged, KeyRemembered, WorldReplaced>;
 
 }  // namespace talkjsd::emulator
 

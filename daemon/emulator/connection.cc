@@ -16,9 +16,13 @@ namespace json = boost::json;
 namespace {
 
 constexpr uint16_t kCloseProtocolError = 1002;
-constexpr size_t kMaxCloseReason = 120;  // of 123 that fit into a close frame
 // Tokens may be valid for centuries; timers are set for so long at most, and then again.
 constexpr int64_t kLongestTimerMillis = int64_t{24} * 60 * 60 * 1000;
+
+bool ChangesWorld(const wire::RequestFrame& request) {
+  return request.method != "GET" && !request.method.ends_with("SUBSCRIBE") &&
+         request.path != "/session/renew";
+}
 
 bool IsSubscription(std::string_view method) {
   return method == "SUBSCRIBE" || method == "UNSUBSCRIBE";
@@ -26,30 +30,52 @@ bool IsSubscription(std::string_view method) {
 
 }  // namespace
 
-Connection::Connection(App& app, std::string user_id, bool known_app)
-    : Subscriber(std::move(user_id)), app_(app), known_app_(known_app) {}
+Connection::Connection(App& app, std::string user_id, bool known_app, std::string client_id)
+    : Subscriber(std::move(user_id), std::move(client_id)), app_(app), known_app_(known_app) {}
 
-Connection::~Connection() { app_.publisher().Remove(*this); }
+Connection::~Connection() {
+  app_.RemoveConnection(id_);
+  app_.publisher().Remove(*this);
+}
+
+void Connection::OnOpen(net::ServerSocket* socket) {
+  socket_ = socket;
+  id_ = app_.AddConnection(*this);
+  opened_at_ = app_.clock().WallMillis();
+  if (fault_at_open_ != nullptr) FaultOfSocket(*fault_at_open_);
+}
 
 void Connection::OnClosed() {
+  app_.RemoveConnection(id_);
   socket_ = nullptr;
   expiry_.reset();
+  restart_.reset();
+  wire_.reset();
   app_.publisher().Remove(*this);
   app_.Settle();
 }
 
 void Connection::OnText(std::string_view text) {
   if (closing_) return;
+  if (wire_ == nullptr || wire_->PassesIn()) return Handle(text, false);
+  if (wire_->kept_bytes() > kMaxQueuedBytes) return Drop(false);
+  wire_->KeepIn(std::string(text), false, Duration::zero());
+}
+
+void Connection::Handle(std::string_view text, bool examined) {
   auto frame = wire::DecodeClientFrame(text);
-  if (!frame.ok()) {
-    closing_ = true;
-    socket_->Close(kCloseProtocolError, MessageOf(frame.status()).substr(0, kMaxCloseReason));
-    return;
-  }
+  if (!frame.ok()) return Close(kCloseProtocolError, MessageOf(frame.status()));
   if (std::holds_alternative<wire::AckFrame>(*frame)) return;
   const auto& request = std::get<wire::RequestFrame>(*frame);
-  const CallResult result = Answer(request);
-  app_.Settle();
+  if (!examined && app_.faults().Watches(FaultPoint::kRequest) &&
+      FaultAtRequest(request, text) == Verdict::kDone) {
+    return;
+  }
+  Perform(request);
+}
+
+void Connection::Perform(const wire::RequestFrame& request) {
+  const CallResult result = app_.Perform(ChangesWorld(request), [&] { return Answer(request); });
   SendAnswer(request, result);
 }
 
@@ -60,7 +86,7 @@ CallResult Connection::Answer(const wire::RequestFrame& request) {
   const auto path = wire::SplitPath(request.path);
   if (!path.has_value()) return BadRequest("the path is not percent-encoded UTF-8");
   if (IsSubscription(request.method)) return ChangeSubscription(request, *path);
-  Call call{app_.world(), app_.content_rules(), user_id(), {}, request.data};
+  Call call{app_.world(), app_.content_rules(), app_.files(), user_id(), {}, request.data};
   return app_.realtime().Route(request.method, *path, call);
 }
 
@@ -87,7 +113,7 @@ CallResult Connection::RenewSession(const wire::RequestFrame& request) {
 void Connection::SetExpiry(std::optional<int64_t> expires) {
   expires_ = expires;
   if (expires_ && expiry_ == nullptr) {
-    expiry_ = std::make_unique<net::Timer>(app_.loop(), [this] { CheckExpiry(); });
+    expiry_ = std::make_unique<VirtualTimer>(app_.virtual_clock(), [this] { CheckExpiry(); });
   }
   if (expiry_ != nullptr) CheckExpiry();
 }
@@ -135,43 +161,56 @@ CallResult Connection::ChangeSubscription(const wire::RequestFrame& request,
 // --- writing ---
 
 void Connection::SendAnswer(const wire::RequestFrame& request, const CallResult& result) {
-  if (socket_ == nullptr) return;
+  if (socket_ == nullptr || closing_) return;
   if (request.method == "GET" && request.path != "/ping") {
-    gap_ = OpenGap{app_.clock().Now(), socket_->QueuedBytes() > 0};
+    gap_ = OpenGap{app_.wire_clock().Now(), socket_->QueuedBytes() > 0};
   }
+  std::string text;
   if (result.ok()) {
-    Send(wire::EncodeResponse(request.number, 200, *result), Duration::zero());
+    text = wire::EncodeResponse(request.number, 200, *result);
+  } else {
+    const Refusal refusal = RefusalOf(result.status());
+    text = wire::EncodeResponse(request.number, refusal.status, EncodeRefusal(refusal));
+  }
+  if (app_.faults().Watches(FaultPoint::kAnswer) &&
+      FaultAtAnswer(request, text) == Verdict::kDone) {
     return;
   }
-  const Refusal refusal = RefusalOf(result.status());
-  Send(wire::EncodeResponse(request.number, refusal.status, EncodeRefusal(refusal)),
-       Duration::zero());
+  Send(std::move(text), Duration::zero());
 }
 
 void Connection::Deliver(const std::vector<EventText>& events) {
-  if (socket_ == nullptr) return;
+  if (socket_ == nullptr || closing_) return;
+  if (app_.faults().Watches(FaultPoint::kPublish)) return DeliverWithFaults(events);
+  Send(PublishText(events), GapBeforePublish());
+}
+
+std::string Connection::PublishText(const std::vector<EventText>& events) {
   std::string text = "[" + std::to_string(next_publish_++) + ",\"PUBLISH\"";
   for (const EventText& event : events) text.append(",").append(*event);
   text.push_back(']');
-  Duration delay = Duration::zero();
-  if (gap_) {
-    const bool long_ago = !gap_->was_held_up && socket_->QueuedBytes() == 0 &&
-                          app_.clock().Now() - gap_->sent >= kGapAfterAnswer;
-    if (!long_ago) delay = kGapAfterAnswer;
-    gap_.reset();
-  }
-  Send(std::move(text), delay);
+  return text;
 }
 
-void Connection::Send(std::string text, Duration delay) {
+Duration Connection::GapBeforePublish() {
+  if (!gap_) return Duration::zero();
+  const bool long_ago = !gap_->was_held_up && socket_->QueuedBytes() == 0 &&
+                        app_.wire_clock().Now() - gap_->sent >= kGapAfterAnswer;
+  gap_.reset();
+  return long_ago ? Duration::zero() : kGapAfterAnswer;
+}
+
+void Connection::Send(std::string text, Duration gap) {
   if (closing_) return;
-  if (socket_->QueuedBytes() > kMaxQueuedBytes) {
-    closing_ = true;
+  const size_t kept = wire_ == nullptr ? 0 : wire_->kept_bytes();
+  if (socket_->QueuedBytes() + kept > kMaxQueuedBytes) {
     LogWarning("client does not read, connection dropped", {{"user", user_id()}});
-    socket_->Abort();
-    return;
+    return Drop(false);
   }
-  socket_->SendText(std::move(text), delay);
+  if (wire_ != nullptr && !wire_->PassesOut()) {
+    return wire_->KeepOut(std::move(text), gap, Duration::zero());
+  }
+  socket_->SendText(std::move(text), gap);
 }
 
 }  // namespace talkjsd::emulator

@@ -1,14 +1,19 @@
 #include "daemon/emulator/emulator.h"
 
+#include <fstream>
+#include <iterator>
 #include <string_view>
 
 #include "daemon/base/error.h"
 #include "daemon/emulator/app.h"
 #include "daemon/emulator/decisions.h"
+#include "daemon/emulator/http_faults.h"
 #include "daemon/emulator/http_front.h"
+#include "daemon/emulator/ui_settings.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
 #include "daemon/net/url.h"
+#include "daemon/wire/json.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::emulator {
@@ -33,11 +38,38 @@ absl::Status Check(const Emulator::Options& options) {
   return absl::OkStatus();
 }
 
-net::HttpServer::Options ServerOptions(const Emulator::Options& options) {
+absl::StatusOr<wire::json::object> ReadObject(const std::string& path, std::string_view what) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return Invalid("cannot read the " + std::string(what) + " " + path);
+  auto value = wire::ParseJson(text, text.size());
+  if (!value.ok()) return Invalid(path + ": " + std::string(MessageOf(value.status())));
+  if (!value->is_object()) return Invalid(path + ": expected a JSON object");
+  return std::move(value->as_object());
+}
+
+absl::Status Seed(App& app, const std::string& path) {
+  auto seed = ReadObject(path, "seed");
+  if (!seed.ok()) return seed.status();
+  return WithContext(app.StartWith(*std::move(seed)), path);
+}
+
+absl::Status SetUp(App& app, const std::string& path) {
+  const auto changes = ReadObject(path, "settings");
+  if (!changes.ok()) return changes.status();
+  auto settings = UiSettings(app.authenticator().app_id(), *changes);
+  if (!settings.ok()) return WithContext(settings.status(), path);
+  app.set_ui_settings(*std::move(settings));
+  return absl::OkStatus();
+}
+
+net::HttpServer::Options ServerOptions(const Emulator::Options& options, const HttpFront& front) {
   net::HttpServer::Options server;
   server.host = options.host;
   server.port = options.port;
   server.max_message_bytes = kMaxFrameBytes;
+  server.body_limit = [&front](const net::ServerRequest& head) { return front.BodyLimit(head); };
+  server.refuse = HttpFront::Refuse;
   server.socket_idle_timeout = kIdleTimeout;
   return server;
 }
@@ -50,18 +82,25 @@ struct Emulator::Impl {
         app(loop, *options.clock, *options.random, options.app_id, options.secret_key,
             ContentRules{options.users_may_send_links}),
         front(app),
-        server(
-            loop, ServerOptions(options),
+        faults(
+            app,
             [this](net::ServerRequest request, net::HttpServer::Respond respond) {
               respond(front.Respond(request));
             },
-            [this](const net::ServerRequest& request) { return front.Upgrade(request); }) {}
+            [this](const net::ServerRequest& request) { return front.Upgrade(request); }),
+        server(
+            loop, ServerOptions(options, front),
+            [this](net::ServerRequest request, net::HttpServer::Respond respond) {
+              faults.Respond(std::move(request), std::move(respond));
+            },
+            [this](const net::ServerRequest& request) { return faults.Upgrade(request); }) {}
 
   const Options options;
   net::EventLoop loop{"emulator"};
   // Everything below lives on the loop, and ends after the loop has stopped.
   App app;
   HttpFront front;
+  HttpFaults faults;
   net::HttpServer server;
 };
 
@@ -70,7 +109,19 @@ Emulator::Emulator(Options options) : impl_(std::make_unique<Impl>(std::move(opt
 Emulator::~Emulator() { impl_->loop.Stop(); }
 
 absl::Status Emulator::Start() {
-  if (absl::Status status = Check(impl_->options); !status.ok()) return status;
+  const Options& options = impl_->options;
+  if (absl::Status status = Check(options); !status.ok()) return status;
+  if (!options.data_dir.empty()) {
+    if (absl::Status status = impl_->app.Keep(options.data_dir); !status.ok()) return status;
+  }
+  if (!options.seed_file.empty()) {
+    if (absl::Status status = Seed(impl_->app, options.seed_file); !status.ok()) return status;
+  }
+  if (!options.ui_settings_file.empty()) {
+    if (absl::Status status = SetUp(impl_->app, options.ui_settings_file); !status.ok()) {
+      return status;
+    }
+  }
   if (absl::Status status = impl_->server.Start(); !status.ok()) return status;
   impl_->loop.Start();
   return absl::OkStatus();

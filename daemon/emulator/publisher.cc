@@ -51,8 +51,16 @@ bool WantsParticipant(Part part, const std::string& user_id) {
 
 // --- subscriptions ---
 
-bool Subscriptions::InConversation::empty() const {
-  return !side && !messages && !participants && !typing && participant.empty() && reactions.empty();
+size_t Subscriptions::InConversation::size() const {
+  return static_cast<size_t>(side) + static_cast<size_t>(messages) +
+         static_cast<size_t>(participants) + static_cast<size_t>(typing) + participant.size() +
+         reactions.size();
+}
+
+size_t Subscriptions::size() const {
+  size_t count = static_cast<size_t>(all_conversations_) + users_.size() + online_.size();
+  for (const auto& [conversation, part] : in_) count += part.size();
+  return count;
 }
 
 const Subscriptions::InConversation* Subscriptions::In(const std::string& conversation_id) const {
@@ -85,6 +93,18 @@ void Publisher::Remove(Subscriber& subscriber) {
   }
 }
 
+const std::vector<Subscriber*>& Publisher::SocketsOf(const std::string& user_id) const {
+  static const std::vector<Subscriber*> kNone;
+  const auto found = sockets_.find(user_id);
+  return found == sockets_.end() ? kNone : found->second;
+}
+
+std::vector<std::string> Publisher::ConnectedUsers() const {
+  std::vector<std::string> users;
+  for (const auto& [user_id, sockets] : sockets_) users.push_back(user_id);
+  return users;
+}
+
 void Publisher::Subscribe(Subscriber& subscriber, const Topic& topic) {
   Subscriptions& all = subscriber.subscriptions_;
   switch (topic.kind) {
@@ -102,6 +122,7 @@ void Publisher::Subscribe(Subscriber& subscriber, const Topic& topic) {
       break;
     case Topic::Kind::kMessages:
       all.in_[topic.conversation].messages = true;
+      all.latest_messages_ = topic.conversation;
       break;
     case Topic::Kind::kParticipants:
       all.in_[topic.conversation].participants = true;
@@ -136,7 +157,10 @@ void Publisher::Unsubscribe(Subscriber& subscriber, const Topic& topic) {
   if (found == all.in_.end()) return;
   Subscriptions::InConversation& part = found->second;
   if (topic.kind == Topic::Kind::kConversation) part.side = false;
-  if (topic.kind == Topic::Kind::kMessages) part.messages = false;
+  if (topic.kind == Topic::Kind::kMessages) {
+    part.messages = false;
+    if (all.latest_messages_ == topic.conversation) all.latest_messages_.clear();
+  }
   if (topic.kind == Topic::Kind::kParticipants) part.participants = false;
   if (topic.kind == Topic::Kind::kTyping) part.typing = false;
   if (topic.kind == Topic::Kind::kParticipant) part.participant.erase(topic.user);
@@ -261,24 +285,49 @@ void Publisher::On(const SideChanged& change) {
       });
 }
 
-void Publisher::On(const Joined& change) {
-  const ConversationRecord& conversation = change.conversation;
-  const std::string& joiner = change.participant.user_id;
+void Publisher::TellThere(const ConversationRecord& conversation,
+                          const ParticipantRecord& participant) {
+  const std::string& user_id = participant.user_id;
   ToUser(
-      joiner,
+      user_id,
       [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
       [&] {
         json::object event = InConversation("side.created", conversation);
-        event["state"] = wire::EncodeConversation(World::SideOf(conversation, change.participant));
+        event["state"] = wire::EncodeConversation(World::SideOf(conversation, participant));
         return Encode(event);
       });
   ToUser(
-      joiner, [&](const Subscriptions& all) { return WantsTyping(all, all.In(conversation.id)); },
+      user_id, [&](const Subscriptions& all) { return WantsTyping(all, all.In(conversation.id)); },
       [&] {
         json::object event = InConversation("typing.available", conversation);
-        event["state"] = EncodeTyping(World::OthersTyping(conversation, joiner));
+        event["state"] = EncodeTyping(World::OthersTyping(conversation, user_id));
         return Encode(event);
       });
+}
+
+void Publisher::TellGone(const std::string& user_id, const ConversationRecord& conversation) {
+  ToUser(
+      user_id,
+      [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
+      [&] { return Encode(InConversation("side.deleted", conversation)); });
+}
+
+void Publisher::On(const ConversationRemoved& change) {
+  for (const auto& [user_id, participant] : change.conversation.participants) {
+    TellGone(user_id, change.conversation);
+  }
+}
+
+void Publisher::On(const ConversationLoaded& change) {
+  for (const auto& [user_id, participant] : change.conversation.participants) {
+    TellThere(change.conversation, participant);
+  }
+}
+
+void Publisher::On(const Joined& change) {
+  const ConversationRecord& conversation = change.conversation;
+  const std::string& joiner = change.participant.user_id;
+  TellThere(conversation, change.participant);
   ToParticipants(
       conversation, joiner,
       [&](const Subscriptions&, Part part) { return WantsParticipant(part, joiner); },
@@ -318,10 +367,7 @@ void Publisher::On(const ParticipantChanged& change) {
 
 void Publisher::On(const Left& change) {
   const ConversationRecord& conversation = change.conversation;
-  ToUser(
-      change.user_id,
-      [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
-      [&] { return Encode(InConversation("side.deleted", conversation)); });
+  TellGone(change.user_id, conversation);
   ToParticipants(
       conversation, "",
       [&](const Subscriptions&, Part part) { return WantsParticipant(part, change.user_id); },
@@ -383,6 +429,12 @@ void Publisher::On(const MessageRemoved& change) {
       return Encode(event);
     });
   }
+}
+
+void Publisher::On(const ConversationCleared& change) {
+  ToParticipants(change.conversation, "", WantsMessages, [&] {
+    return Encode(InConversation("conversation.cleared", change.conversation));
+  });
 }
 
 void Publisher::On(const ReactionChanged& change) {

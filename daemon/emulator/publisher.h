@@ -39,15 +39,21 @@ class Subscriptions {
     bool typing = false;
     std::set<std::string> participant;                        // single ones, by user id
     std::set<std::pair<std::string, std::string>> reactions;  // message id, emoji
-    bool empty() const;
+    bool empty() const { return size() == 0; }
+    size_t size() const;
   };
   const InConversation* In(const std::string& conversation_id) const;
+  // The conversation whose messages were subscribed to last; empty if none are.
+  const std::string& latest_messages() const { return latest_messages_; }
   bool all_conversations() const { return all_conversations_; }
+  // How many topics.
+  size_t size() const;
 
  private:
   friend class Publisher;
   bool all_conversations_ = false;
   std::unordered_map<std::string, InConversation> in_;
+  std::string latest_messages_;
   std::set<std::string> users_;
   std::set<std::string> online_;
 };
@@ -55,12 +61,17 @@ class Subscriptions {
 // A logged-in socket, seen from here.
 class Subscriber {
  public:
-  explicit Subscriber(std::string user_id) : user_id_(std::move(user_id)) {}
+  // `client_id` names the session across its sockets; only servers are told.
+  explicit Subscriber(std::string user_id, std::string client_id = "")
+      : user_id_(std::move(user_id)), client_id_(std::move(client_id)) {}
   virtual ~Subscriber() = default;
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
   const std::string& user_id() const { return user_id_; }
+  const std::string& client_id() const { return client_id_; }
+  const Subscriptions& subscriptions() const { return subscriptions_; }
+  size_t subscription_count() const { return subscriptions_.size(); }
 
   // The events of one call, as one PUBLISH.
   virtual void Deliver(const std::vector<EventText>& events) = 0;
@@ -68,6 +79,7 @@ class Subscriber {
  private:
   friend class Publisher;
   const std::string user_id_;
+  const std::string client_id_;
   Subscriptions subscriptions_;
   std::vector<EventText> pending_;
 };
@@ -83,6 +95,10 @@ class Publisher {
   // the subscriptions and what was not yet delivered. Both are no-ops if done already.
   void Add(Subscriber& subscriber);
   void Remove(Subscriber& subscriber);
+
+  // Those that were added, of one user.
+  const std::vector<Subscriber*>& SocketsOf(const std::string& user_id) const;
+  std::vector<std::string> ConnectedUsers() const;
 
   // Of a subscriber that was added. Twice is once.
   void Subscribe(Subscriber& subscriber, const Topic& topic);
@@ -109,17 +125,30 @@ class Publisher {
   void On(const UserAdded& change);
   void On(const UserChanged& change);
   void On(const OnlineChanged& change);
+  void On(const UserRemoved&) {}        // the protocol has no event for it
   void On(const ConversationAdded&) {}  // nobody is in it yet
   void On(const ConversationChanged& change);
+  void On(const ConversationTouched&) {}
+  void On(const ConversationRemoved& change);
+  void On(const ConversationLoaded& change);
   void On(const Joined& change);
   void On(const ParticipantChanged& change);
   void On(const Left& change);
   void On(const SideChanged& change);
+  void On(const SideTouched&) {}
   void On(const MessageAdded& change);
+  void On(const MessageImported&) {}
   void On(const MessageChanged& change);
   void On(const MessageRemoved& change);
+  void On(const ConversationCleared& change);
   void On(const ReactionChanged& change);
   void On(const TypingChanged& change);
+  void On(const KeyRemembered&) {}
+  void On(const WorldReplaced&) {}
+
+  // side.deleted, or side.created and the state of typing, to the user that it happened to.
+  void TellGone(const std::string& user_id, const ConversationRecord& conversation);
+  void TellThere(const ConversationRecord& conversation, const ParticipantRecord& participant);
 
   World& world_;
   std::unordered_map<std::string, std::vector<Subscriber*>> sockets_;  // by user id

@@ -37,6 +37,8 @@
 
 namespace talkjsd::emulator {
 
+class SearchQuery;
+
 // One page of a list. `more`: something follows the last item.
 template <typename T>
 struct Page {
@@ -55,6 +57,7 @@ class World {
 
   // --- users ---
   const UserRecord* FindUser(std::string_view id) const;
+  size_t user_count() const { return users_.size(); }
   absl::Status CreateUser(std::string_view id, const UserWrite& write);  // 409 if it exists
   absl::Status PutUser(std::string_view id, const UserWrite& write);     // creates or updates
   absl::StatusOr<bool> IsConnected(std::string_view id) const;
@@ -117,6 +120,16 @@ class World {
       std::string_view caller, std::string_view conversation_id, std::string_view message_id,
       std::string_view emoji, size_t limit, const std::optional<ReactionPosition>& after) const;
 
+  // --- searching, in what the caller is in and the filter lets through ---
+  // Newest first. Pointers hold until the next change.
+  Page<const MessageRecord*> SearchMessages(std::string_view caller, const SearchQuery& query,
+                                            const ConversationFilter& filter, size_t limit,
+                                            const std::optional<MessageKey>& before) const;
+  // By subject, or by the custom property `search`. In the order of ListConversations.
+  Page<wire::Conversation> SearchConversations(
+      std::string_view caller, const SearchQuery& query, const ConversationFilter& filter,
+      size_t limit, const std::optional<ConversationPosition>& after) const;
+
   // --- typing ---
   absl::Status MarkTyping(std::string_view caller, std::string_view conversation_id);
   // Others than the caller, with the time they started.
@@ -126,9 +139,60 @@ class World {
   void ExpireTyping();
   MonoTime NextTypingEnd() const;  // kNever if nobody types
 
+  // --- for the app's own servers (world_server.cc): on nobody's behalf, so without a caller's
+  // limits. Pointers hold until the next change. ---
+  const std::unordered_map<std::string, UserRecord>& users() const { return users_; }
+  template <typename Visit>  // void(const ConversationRecord&), in no particular order
+  void ForEachConversation(Visit visit) const {
+    for (const auto& [id, conversation] : conversations_) visit(*conversation);
+  }
+  const ConversationRecord* LookUpConversation(std::string_view id) const;
+  std::vector<const ConversationRecord*> ConversationsOf(std::string_view user_id) const;
+  const MessageRecord* LookUpMessage(std::string_view conversation_id, std::string_view id) const;
+  bool IsTyping(std::string_view user_id) const;  // anywhere
+  absl::Status DeleteConversation(std::string_view id);
+  // Deletes its messages, all at once.
+  absl::Status ClearConversation(std::string_view id);
+  absl::Status Admit(std::string_view conversation_id, std::string_view user_id, JoinMode mode,
+                     const ParticipantWrite& write);
+  absl::Status Dismiss(std::string_view conversation_id, std::string_view user_id);
+  // Access "None": out of the conversation until he is admitted again, which takes up where he was.
+  // 404 if he is neither in it nor shut out.
+  absl::Status ShutOut(std::string_view conversation_id, std::string_view user_id);
+  // Everything up to that time counts as read, everything later does not.
+  absl::Status SetReadUntil(std::string_view conversation_id, std::string_view user_id,
+                            UnixMillis until);
+  // 400 unless `message` could be posted or imported.
+  absl::Status CheckMessage(std::string_view conversation_id, const ServerMessage& message) const;
+  absl::StatusOr<std::string> PostMessage(std::string_view conversation_id, ServerMessage message);
+  // Without telling anybody, without looking at the idempotency key.
+  absl::StatusOr<std::string> ImportMessage(std::string_view conversation_id,
+                                            ServerMessage message);
+  absl::Status EditAnyMessage(std::string_view conversation_id, std::string_view message_id,
+                              const MessageWrite& write);
+  absl::Status DeleteAnyMessage(std::string_view conversation_id, std::string_view message_id);
+  // 404 for an unknown user. Taking back what is not there is no error.
+  absl::Status SetReaction(std::string_view conversation_id, std::string_view message_id,
+                           std::string_view emoji, std::string_view user_id, bool present);
+  // Others than the sender.
+  static std::vector<std::string> ReadersOf(const ConversationRecord& conversation,
+                                            const MessageRecord& record);
+
+  // --- the whole ---
+  const MessageRecord* FindMessage(std::string_view id) const;
+  uint64_t next_message_number() const { return next_message_number_; }
+  // Oldest first.
+  std::vector<SentRecord> SentKeys() const;
+  // Takes the place of all there is, or of the users and conversations that it names. The records
+  // must be whole: ids that name something, message numbers that are nobody else's. Who is in a
+  // conversation hears that it went and came.
+  void Replace(WorldRecords records);
+  void Merge(WorldRecords records);
+
   // --- views ---
   static wire::Conversation SideOf(const ConversationRecord& conversation,
                                    const ParticipantRecord& participant);
+  static bool IsUnread(const MessageRecord& record, const ParticipantRecord& participant);
   static wire::Participant ParticipantOf(const ParticipantRecord& record);
   // Who types, apart from `viewer`, and since when.
   static std::map<std::string, UnixMillis> OthersTyping(const ConversationRecord& conversation,
@@ -147,7 +211,7 @@ class World {
   };
   struct SentKey {
     std::string message_id;
-    MonoTime sent{};
+    UnixMillis sent_at = 0;
   };
 
   template <typename T>
@@ -163,6 +227,10 @@ class World {
   ConversationRecord* FindConversation(std::string_view id) const;
   // The conversation and the caller's part in it: 404 or 403 if there is none.
   absl::StatusOr<Side> Enter(std::string_view caller, std::string_view id) const;
+  using AcceptSide = std::function<bool(const wire::Conversation&)>;
+  Page<wire::Conversation> PageOfConversations(
+      std::string_view caller, const AcceptSide& accept, size_t limit,
+      const std::optional<ConversationPosition>& after) const;
   struct EnteredMessage {
     ConversationRecord* conversation = nullptr;
     MessageRecord* record = nullptr;
@@ -170,10 +238,25 @@ class World {
   absl::StatusOr<EnteredMessage> EnterMessage(std::string_view caller,
                                               std::string_view conversation_id,
                                               std::string_view message_id) const;
+  // Of somebody who exists.
+  absl::Status WriteMember(ConversationRecord& conversation, std::string_view user_id,
+                           JoinMode mode, const ParticipantWrite& write);
+  void RemoveMember(ConversationRecord& conversation, const std::string& user_id);
   void Join(ConversationRecord& conversation, std::string_view user_id,
             const ParticipantWrite& write);
   void EditParticipant(ConversationRecord& conversation, ParticipantRecord& participant,
                        const ParticipantWrite& write);
+  absl::StatusOr<EnteredMessage> FindAnyMessage(std::string_view conversation_id,
+                                                std::string_view message_id) const;
+  MessageRecord& AddMessage(ConversationRecord& conversation, MessageKey key, NewMessage message);
+  // Everything that follows from a message that was just sent.
+  void AfterSending(ConversationRecord& conversation, const MessageRecord& record);
+  void Edit(EnteredMessage entered, const MessageWrite& write);
+  void Delete(EnteredMessage entered);
+  absl::Status React(EnteredMessage entered, std::string_view user_id, std::string_view emoji);
+  // False if there was nothing to take back.
+  bool Unreact(EnteredMessage entered, std::string_view user_id, std::string_view emoji);
+  static void CountUnread(const ConversationRecord& conversation, ParticipantRecord& participant);
   // Now, or just after `newest` where that would be the same millisecond.
   UnixMillis TimeAfter(UnixMillis newest) const;
   UnixMillis TimeForMessage(const ConversationRecord& conversation) const;
@@ -181,6 +264,14 @@ class World {
   static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);
   const std::string* FindSent(const std::string& key);
   void RememberSent(const std::string& key, const std::string& message_id);
+
+  using Users = std::unordered_map<std::string, UserRecord>;
+  // Puts them in place; `before` are the users that clients know.
+  void Install(WorldRecords records, const Users& before);
+  void InstallSent(std::vector<SentRecord> records);
+  void InstallConversation(ConversationRecord record);
+  // Takes it out of all indexes; the record is the caller's already.
+  void Uninstall(const ConversationRecord& conversation);
 
   const Clock& clock_;
   Random& random_;
@@ -191,7 +282,7 @@ class World {
   std::unordered_map<std::string, MessagePlace> messages_;                   // by message id
   uint64_t next_message_number_ = 1;
   UnixMillis last_joined_at_ = 0;                  // over all conversations
-  std::unordered_map<std::string, SentKey> sent_;  // by user id and idempotency key
+  std::unordered_map<std::string, SentKey> sent_;  // by sender and idempotency key
   std::deque<std::string> sent_order_;
   std::set<std::pair<MonoTime, std::pair<std::string, std::string>>> typing_ends_;
   std::set<std::string, std::less<>> connected_;

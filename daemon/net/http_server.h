@@ -27,10 +27,15 @@ struct ServerRequest {
 };
 
 struct ServerResponse {
+  // What becomes of the connection: anything but kAnswer closes it without an answer, kReset with a
+  // TCP reset. For servers that play a broken one.
+  enum class Fate { kAnswer, kDrop, kReset };
+
   int status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  Fate fate = Fate::kAnswer;
 };
 
 // The server's end of a WebSocket. Lives on the server's loop. Owned by the connection: valid until
@@ -46,6 +51,11 @@ class ServerSocket {
   virtual void Close(uint16_t code, std::string_view reason) = 0;
   // Drops the TCP connection.
   virtual void Abort() = 0;
+
+  // For servers that play a broken one: drops the connection with a TCP reset; sends half of a
+  // message's frame behind what is queued, and drops the connection.
+  virtual void Reset() = 0;
+  virtual void SendTorn(std::string text) = 0;
 };
 
 // Called on the server's loop.
@@ -68,6 +78,12 @@ class HttpServer {
     std::string host = "127.0.0.1";
     uint16_t port = 0;  // 0 picks one
     size_t max_body_bytes = 1 << 20;
+    // Instead of max_body_bytes, where set: the limit for one request, asked before its body is
+    // read. `head` has no body yet.
+    std::function<size_t(const ServerRequest& head)> body_limit;
+    // What to answer where the server itself refuses a request (400, 413, 431); plain text without
+    // it.
+    std::function<ServerResponse(int status, std::string_view reason)> refuse;
     size_t max_message_bytes = 1 << 20;
     // Requests must arrive within this time; also how long a kept-alive connection may be idle.
     Duration request_timeout = std::chrono::seconds(60);

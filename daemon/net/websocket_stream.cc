@@ -11,6 +11,22 @@ constexpr size_t kLargeWrite = 4 * 1024;
 constexpr size_t kKeptReadBuffer = 2048;
 constexpr size_t kKeptItems = 16;
 
+// The first half of a text message's only frame, unmasked (RFC 6455, 5.2).
+std::string HalfFrame(std::string_view text) {
+  constexpr uint8_t kFinalText = 0x81;
+  std::string frame;
+  frame.push_back(static_cast<char>(kFinalText));
+  const uint64_t size = text.size();
+  const int length_bytes = size < 126 ? 0 : size < 65536 ? 2 : 8;
+  if (length_bytes == 0) frame.push_back(static_cast<char>(size));
+  if (length_bytes == 2) frame.push_back(126);
+  if (length_bytes == 8) frame.push_back(127);
+  for (int shift = (length_bytes - 1) * 8; shift >= 0; shift -= 8) {
+    frame.push_back(static_cast<char>(size >> shift & 0xff));
+  }
+  return frame.append(text.substr(0, text.size() / 2));
+}
+
 }  // namespace
 
 WebSocketStream::WebSocketStream(EventLoop& loop, Socket socket, size_t max_message_bytes)
@@ -24,6 +40,13 @@ void WebSocketStream::Send(std::string text, Duration delay) {
   if (closing_ || dropped_) return;
   queued_bytes_ += text.size();
   waiting_.push_back({std::move(text), delay});
+  Kick();
+}
+
+void WebSocketStream::SendTorn(std::string text) {
+  if (closing_ || dropped_) return;
+  queued_bytes_ += text.size();
+  waiting_.push_back({std::move(text), Duration::zero(), true});
   Kick();
 }
 
@@ -68,6 +91,7 @@ void WebSocketStream::WriteNext() {
   }
   Item& item = batch_[next_];
   if (WaitsForDelay(item)) return;
+  if (item.torn) return WriteTorn(item);
   const bool more = next_ + 1 < batch_.size() && batch_[next_ + 1].delay == Duration::zero();
   transport().SetCorked(more);
   // A client masks into this buffer, writes it each time it is full, and keeps it until the next
@@ -89,6 +113,13 @@ bool WebSocketStream::WaitsForDelay(Item& item) {
   delay_timer_->expires_at(due);
   delay_timer_->async_wait([self = shared_from_this()](const error_code&) { self->WriteNext(); });
   return true;
+}
+
+void WebSocketStream::WriteTorn(Item& item) {
+  transport().SetCorked(false);
+  item.text = HalfFrame(item.text);
+  asio::async_write(transport(), asio::buffer(item.text),
+                    [self = shared_from_this()](const error_code&, size_t) { self->Drop(); });
 }
 
 void WebSocketStream::Written(const error_code& error) {

@@ -30,6 +30,8 @@ class WebSocketStream : public std::enable_shared_from_this<WebSocketStream> {
   // after it. `delay` holds this message back for at least that long after the one before it was
   // written. Nothing leaves before StartWriting.
   void Send(std::string text, Duration delay);
+  // Half of the message's frame as a server writes it, behind what is queued; then Drop.
+  void SendTorn(std::string text);
   size_t queued_bytes() const { return queued_bytes_; }
   // A close frame behind what is queued; later messages are dropped. ReadMessages ends when the
   // peer has answered.
@@ -64,11 +66,13 @@ class WebSocketStream : public std::enable_shared_from_this<WebSocketStream> {
   struct Item {
     std::string text;
     Duration delay;
+    bool torn = false;
   };
 
   void Kick();
   void WriteNext();
   bool WaitsForDelay(Item& item);
+  void WriteTorn(Item& item);
   void Written(const error_code& error);
   void WriteClose();
 
