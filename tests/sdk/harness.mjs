@@ -94,12 +94,12 @@ export function watch(subscribe) {
     },
     // The newest snapshot, as soon as `accept` likes it. What came before this call is not looked at again, but for the
     // newest.
-    until(accept, what = accept.toString()) {
+    until(accept, what = accept.toString(), patience = 5000) {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(check);
           reject(new Error(`no snapshot with ${what}; the newest: ${brief(seen.at(-1))}`));
-        }, 5000);
+        }, patience);
         const check = () => {
           const newest = seen.at(-1);
           if (!newest || !accept(newest.snapshot, newest.loadedAll)) return;
