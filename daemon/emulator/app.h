@@ -2,16 +2,24 @@
 #ifndef TALKJSD_EMULATOR_APP_H_
 #define TALKJSD_EMULATOR_APP_H_
 
+#include <absl/status/status.h>
+
+#include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/random.h"
 #include "daemon/emulator/authenticator.h"
 #include "daemon/emulator/content.h"
 #include "daemon/emulator/faults.h"
+#include "daemon/emulator/files.h"
 #include "daemon/emulator/publisher.h"
 #include "daemon/emulator/router.h"
+#include "daemon/emulator/store.h"
 #include "daemon/emulator/virtual_clock.h"
 #include "daemon/emulator/world.h"
 #include "daemon/net/event_loop.h"
@@ -28,9 +36,32 @@ class App {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  // Takes up the world that is kept in `directory`, and keeps it there from now on. At most once,
+  // before anything else. Errors as those of Store.
+  absl::Status Keep(const std::string& directory);
+  // What a reset goes back to, checked; nothing without it. Puts it into the world as well.
+  absl::Status StartWith(wire::json::object seed);
+  // Forgets everything but that.
+  absl::Status Reset();
+
   // To be called after everything that may have changed the world, before the caller is answered:
-  // delivers the events and sees to what ends by itself.
+  // writes the changes down, delivers the events and sees to what ends by itself. While they cannot
+  // be written no event leaves either; both are tried again each time.
   void Settle();
+  // Why the last Settle could not write.
+  const absl::Status& written() const { return written_; }
+
+  // A call of a client, settled. One that `changes` something is refused with 500 if that cannot be
+  // written, and not even made if what was before it cannot. `refuse` makes the result of a status.
+  template <typename Make, typename Refuse = std::identity>
+  auto Perform(bool changes, Make make, Refuse refuse = {}) -> decltype(make()) {
+    if (changes && !written_.ok()) Settle();
+    if (changes && !written_.ok()) return refuse(CannotWrite());
+    auto result = make();
+    Settle();
+    if (changes && !written_.ok()) return refuse(CannotWrite());
+    return result;
+  }
 
   net::EventLoop& loop() { return loop_; }
   // The time of the emulated app; of the wire, which nobody can move; and the means to move it.
@@ -42,6 +73,8 @@ class App {
   const Router& realtime() const { return realtime_; }
   World& world() { return world_; }
   Publisher& publisher() { return publisher_; }
+  FileStore& files() { return files_; }
+  const FileStore& files() const { return files_; }
   Faults& faults() { return faults_; }
 
   // The open realtime sockets, oldest first. Each has an id of its own from AddConnection on.
@@ -50,6 +83,8 @@ class App {
   void RemoveConnection(int64_t id) { connections_.erase(id); }
 
  private:
+  static absl::Status CannotWrite();
+
   net::EventLoop& loop_;
   VirtualClock clock_;
   const Authenticator authenticator_;
@@ -57,10 +92,14 @@ class App {
   const Router realtime_ = Router::ForRealtime();
   World world_;
   Publisher publisher_;
+  FileStore files_;
   Faults faults_;
   std::map<int64_t, Connection*> connections_;
   int64_t next_connection_id_ = 1;
   VirtualTimer typing_end_;
+  std::unique_ptr<Store> store_;  // nullptr: in memory only
+  absl::Status written_;
+  std::optional<wire::json::object> seed_;
 };
 
 }  // namespace talkjsd::emulator

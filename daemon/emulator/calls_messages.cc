@@ -1,4 +1,4 @@
-// Calls about messages and reactions (realtime.md 6.5 and 6.7).
+// Calls about messages, reactions and translations (realtime.md 6.5, 6.7 and 6.8).
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/emoji.h"
 #include "daemon/emulator/refusal.h"
@@ -9,21 +9,26 @@ namespace talkjsd::emulator {
 namespace json = boost::json;
 namespace {
 
+// What a user sends or edits, made ready to be kept.
+absl::Status Accept(const Call& call, std::vector<wire::ContentBlock>& content) {
+  if (auto status = ResolveFileTokens(call.files, content); !status.ok()) return status;
+  return CheckContent(content, call.content_rules);
+}
+
 CallResult SendMessage(const Call& call) {
   auto message = ReadNewMessage(call.data);
   if (!message.ok()) return message.status();
-  if (auto status = CheckContent(message->content, call.content_rules); !status.ok()) return status;
+  if (auto status = Accept(call, message->content); !status.ok()) return status;
   const auto id = call.world.SendMessage(call.caller, call.args[0], *std::move(message));
   if (!id.ok()) return id.status();
   return json::object{{"id", *id}};
 }
 
 CallResult EditMessage(const Call& call) {
-  const auto write = ReadMessageWrite(call.data);
+  auto write = ReadMessageWrite(call.data);
   if (!write.ok()) return write.status();
   if (write->content) {
-    const auto status = CheckContent(*write->content, call.content_rules);
-    if (!status.ok()) return status;
+    if (auto status = Accept(call, *write->content); !status.ok()) return status;
   }
   const auto status = call.world.EditMessage(call.caller, call.args[0], call.args[1], *write);
   if (!status.ok()) return status;
@@ -64,6 +69,40 @@ CallResult ListMessages(const Call& call) {
     last = {record->key.created_at, static_cast<int64_t>(record->key.number)};
   }
   return EncodePage(std::move(items), page->more, last);
+}
+
+// A stand-in for a translation that tests can predict: the language before the text.
+std::vector<wire::ContentBlock> Translate(std::vector<wire::ContentBlock> content,
+                                          const std::string& language) {
+  for (wire::ContentBlock& block : content) {
+    if (block.kind != wire::ContentBlock::Kind::kText) continue;
+    wire::TextNode mark;
+    mark.text.append("[").append(language).append("] ");
+    block.children.insert(block.children.begin(), std::move(mark));
+  }
+  return content;
+}
+
+CallResult TranslateMessages(const Call& call) {
+  const auto ids = TextList(call.data, "ids");
+  if (!ids.ok()) return ids.status();
+  if (ids->size() > kMaxTranslatedMessages) return BadRequest("ids: at most 100");
+  const auto language = RequiredText(call.data, "lang");
+  if (!language.ok()) return language.status();
+  if (language->empty()) return BadRequest("lang: expected a language, such as fr");
+  const auto side = call.world.GetConversation(call.caller, call.args[0]);
+  if (!side.ok()) return side.status();
+  json::object translations;
+  for (const std::string& id : *ids) {
+    const auto record = call.world.GetMessage(call.caller, call.args[0], id);
+    if (!record.ok()) {
+      translations[id] = nullptr;
+      continue;
+    }
+    const auto content = Translate((*record)->message.content, *language);
+    translations[id] = json::object{{"content", wire::EncodeContent(content)}};
+  }
+  return json::object{{"data", std::move(translations)}};
 }
 
 // Both take conversation, message, emoji, user; the user can only be the caller himself.
@@ -116,6 +155,7 @@ void AddMessageCalls(Router& router) {
   router.Add("DELETE", "conversations/*/messages/*", DeleteMessage);
   router.Add("GET", "me/conversations/*/messages", ListMessages);
   router.Add("GET", "me/conversations/*/messages/*", GetMessage);
+  router.Add("GET", "me/conversations/*/translate", TranslateMessages);
   router.Add("PUT", "conversations/*/messages/*/reactions/*/*", AddReaction);
   router.Add("DELETE", "conversations/*/messages/*/reactions/*/*", RemoveReaction);
   router.Add("GET", "me/conversations/*/messages/*/reactions/*", ListReactions);

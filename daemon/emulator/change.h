@@ -20,6 +20,9 @@ struct UserChanged {
   const UserRecord& user;
   wire::UserDiff diff;  // empty if only private properties changed
 };
+struct UserRemoved {
+  std::string user_id;
+};
 struct OnlineChanged {
   std::string user_id;
   bool connected;
@@ -30,6 +33,15 @@ struct ConversationAdded {
 struct ConversationChanged {
   const ConversationRecord& conversation;
   wire::ConversationDiff diff;
+};
+// The conversation is gone, with all that is in it; the record is as it was.
+struct ConversationRemoved {
+  const ConversationRecord& conversation;
+};
+// The conversation is there, with all that is in it: it was not built up by calls, but put in
+// place.
+struct ConversationLoaded {
+  const ConversationRecord& conversation;
 };
 struct Joined {
   const ConversationRecord& conversation;
@@ -49,6 +61,11 @@ struct SideChanged {
   const ConversationRecord& conversation;
   const ParticipantRecord& participant;
   wire::ConversationDiff diff;
+};
+// Something changed in the side's record that no client gets to see.
+struct SideTouched {
+  const ConversationRecord& conversation;
+  const ParticipantRecord& participant;
 };
 struct MessageAdded {
   const ConversationRecord& conversation;
@@ -77,10 +94,18 @@ struct TypingChanged {
   std::optional<UnixMillis> since;  // nullopt: stopped
 };
 
+// An idempotency key is remembered.
+struct KeyRemembered {
+  SentRecord sent;
+};
+// Nothing of the world before is left; what follows reports in detail what went and what came.
+struct WorldReplaced {};
+
 using Change =
-    std::variant<UserAdded, UserChanged, OnlineChanged, ConversationAdded, ConversationChanged,
-                 Joined, ParticipantChanged, Left, SideChanged, MessageAdded, MessageChanged,
-                 MessageRemoved, ReactionChanged, TypingChanged>;
+    std::variant<UserAdded, UserChanged, UserRemoved, OnlineChanged, ConversationAdded,
+                 ConversationChanged, ConversationRemoved, ConversationLoaded, Joined,
+                 ParticipantChanged, Left, SideChanged, SideTouched, MessageAdded, MessageChanged,
+                 MessageRemoved, ReactionChanged, TypingChanged, KeyRemembered, WorldReplaced>;
 
 }  // namespace talkjsd::emulator
 

@@ -19,13 +19,18 @@ constexpr uint16_t kCloseProtocolError = 1002;
 // Tokens may be valid for centuries; timers are set for so long at most, and then again.
 constexpr int64_t kLongestTimerMillis = int64_t{24} * 60 * 60 * 1000;
 
+bool ChangesWorld(const wire::RequestFrame& request) {
+  return request.method != "GET" && !request.method.ends_with("SUBSCRIBE") &&
+         request.path != "/session/renew";
+}
+
 bool IsSubscription(std::string_view method) {
   return method == "SUBSCRIBE" || method == "UNSUBSCRIBE";
 }
 
 }  // namespace
 
-Connection::Connection(App& app, std::string user_id, bool known_app, std::string client_id)
+Connection::Connection(App& app, std::string user_id, std::string client_id, bool known_app)
     : Subscriber(std::move(user_id)),
       app_(app),
       known_app_(known_app),
@@ -73,8 +78,7 @@ void Connection::Handle(std::string_view text, bool examined) {
 }
 
 void Connection::Perform(const wire::RequestFrame& request) {
-  const CallResult result = Answer(request);
-  app_.Settle();
+  const CallResult result = app_.Perform(ChangesWorld(request), [&] { return Answer(request); });
   SendAnswer(request, result);
 }
 
@@ -85,7 +89,7 @@ CallResult Connection::Answer(const wire::RequestFrame& request) {
   const auto path = wire::SplitPath(request.path);
   if (!path.has_value()) return BadRequest("the path is not percent-encoded UTF-8");
   if (IsSubscription(request.method)) return ChangeSubscription(request, *path);
-  Call call{app_.world(), app_.content_rules(), user_id(), {}, request.data};
+  Call call{app_.world(), app_.content_rules(), app_.files(), user_id(), {}, request.data};
   return app_.realtime().Route(request.method, *path, call);
 }
 

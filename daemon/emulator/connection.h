@@ -26,7 +26,7 @@ class Connection : public net::ServerSocketHandler, private Subscriber {
  public:
   // `known_app` is false for a socket of another app: every login is refused. `client_id` is what
   // the client calls its session.
-  Connection(App& app, std::string user_id, bool known_app, std::string client_id = "");
+  Connection(App& app, std::string user_id, std::string client_id, bool known_app);
   ~Connection() override;
 
   void OnOpen(net::ServerSocket* socket) override;

@@ -85,7 +85,7 @@ absl::Status CheckContent(const std::vector<wire::ContentBlock>& content,
       }
       return absl::OkStatus();
     case wire::ContentBlock::Kind::kFile:
-      return Refuse(400, "INVALID_FILE_TOKEN", "unknown fileToken");
+      return absl::OkStatus();
     case wire::ContentBlock::Kind::kUnknown:
       break;
   }

@@ -16,7 +16,7 @@ struct ContentRules {
 
 // A refusal unless the content may be sent: exactly one block; text that is not empty, whose
 // automatic links show what they lead to; a location on Earth. 403 for nodes that users may not
-// send.
+// send. File blocks are taken as ResolveFileTokens (files.h) left them.
 absl::Status CheckContent(const std::vector<wire::ContentBlock>& content,
                           const ContentRules& rules);
 

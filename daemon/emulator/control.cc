@@ -67,6 +67,7 @@ const ControlRoutes& ControlRoutes::All() {
     AddFaultRoutes(all);
     AddConnectionRoutes(all);
     AddClockRoutes(all);
+    AddStateRoutes(all);
     return all;
   }();
   return routes;
@@ -114,8 +115,8 @@ bool IsForControl(std::string_view target) {
 }
 
 net::ServerResponse AnswerControl(App& app, const net::ServerRequest& request) {
-  const CallResult answer = Answer(app, request);
-  app.Settle();
+  const CallResult answer =
+      app.Perform(request.method != "GET", [&] { return Answer(app, request); });
   net::ServerResponse response;
   if (answer.ok()) {
     response.body = json::serialize(*answer);

@@ -60,6 +60,7 @@ class ControlRoutes {
 void AddFaultRoutes(ControlRoutes& routes);
 void AddConnectionRoutes(ControlRoutes& routes);
 void AddClockRoutes(ControlRoutes& routes);
+void AddStateRoutes(ControlRoutes& routes);
 
 // Whether a request is for the control endpoint, by its target.
 bool IsForControl(std::string_view target);

@@ -25,7 +25,8 @@
 //                              conversation's attributes (the SDK's set() does so just before it
 //                              joins)
 // 16  sizes                    frames of kMaxFrameBytes; no limit on texts, ids and custom values
-//                              within it
+//                              within it; files of kMaxFileBytes (files.h), and all together of
+//                              kMaxStoredFileBytes
 // 17  reactions                the one who reacts gets the same events, with his own
 //                              currentUserReacted
 // 18  custom-only edit         sets editedAt
@@ -56,6 +57,11 @@
 //  -  whether a message was read is decided by its place in the conversation, not by comparing
 //     milliseconds
 //  -  a page size beyond the documented bound is cut to the bound
+//  -  searching: words are what white space parts, letters count alike in either case, accents
+//     count; a text without words finds nothing (search.h)
+//  -  translating: "[fr] " before the text; what is no text stays as it is (calls_messages.cc)
+//  -  files are downloaded from where they were uploaded to, without authentication by whoever
+//     knows the token; a measure that does not belong to the subtype is ignored (http_files.h)
 // clang-format on
 #ifndef TALKJSD_EMULATOR_DECISIONS_H_
 #define TALKJSD_EMULATOR_DECISIONS_H_
@@ -70,6 +76,10 @@ namespace talkjsd::emulator {
 
 inline constexpr Duration kIdleTimeout = std::chrono::seconds(60);
 inline constexpr size_t kMaxFrameBytes = 1 << 20;
+inline constexpr size_t kMaxSnapshotBytes = 256 << 20;  // of a document to seed or restore from
+inline constexpr size_t kMaxFileBytes = 50'000'000;
+inline constexpr size_t kMaxStoredFileBytes = size_t{1} << 30;
+inline constexpr size_t kFileTokenLength = 24;
 inline constexpr int64_t kBokenLifetimeSeconds = 24 * 60 * 60;
 
 // A typing mark lasts so long, and of more than this many typing users only "many" is told.
@@ -77,7 +87,7 @@ inline constexpr Duration kTypingLasts = std::chrono::seconds(10);
 inline constexpr size_t kMaxTypingListed = 5;
 
 // How long the same idempotency key returns the first message.
-inline constexpr Duration kIdempotencyWindow = std::chrono::hours(24);
+inline constexpr std::chrono::milliseconds kIdempotencyWindow = std::chrono::hours(24);
 
 // How far the times of messages may run ahead of the clock so that no two in a conversation are the
 // same.
@@ -93,6 +103,9 @@ inline constexpr size_t kConversationPage = 20, kMaxConversationPage = 30;
 inline constexpr size_t kMessagePage = 30, kMaxMessagePage = 100;
 inline constexpr size_t kParticipantPage = 10, kMaxParticipantPage = 50;
 inline constexpr size_t kReactionPage = 30, kMaxReactionPage = 100;
+inline constexpr size_t kSearchPage = 10, kMaxSearchPage = 50;
+
+inline constexpr size_t kMaxTranslatedMessages = 100;  // in one call
 
 // Between the answer to a GET and a PUBLISH behind it: the `ws` package hands over both in one tick
 // when one read brings them, and the SDK then drops the events.

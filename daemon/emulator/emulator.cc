@@ -1,5 +1,7 @@
 #include "daemon/emulator/emulator.h"
 
+#include <fstream>
+#include <iterator>
 #include <string_view>
 
 #include "daemon/base/error.h"
@@ -10,6 +12,7 @@
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
 #include "daemon/net/url.h"
+#include "daemon/wire/json.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::emulator {
@@ -34,11 +37,23 @@ absl::Status Check(const Emulator::Options& options) {
   return absl::OkStatus();
 }
 
-net::HttpServer::Options ServerOptions(const Emulator::Options& options) {
+absl::Status Seed(App& app, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return Invalid("cannot read the seed " + path);
+  auto seed = wire::ParseJson(text, text.size());
+  if (!seed.ok()) return Invalid(path + ": " + std::string(MessageOf(seed.status())));
+  if (!seed->is_object()) return Invalid(path + ": expected a JSON object");
+  return WithContext(app.StartWith(std::move(seed->as_object())), path);
+}
+
+net::HttpServer::Options ServerOptions(const Emulator::Options& options, const HttpFront& front) {
   net::HttpServer::Options server;
   server.host = options.host;
   server.port = options.port;
   server.max_message_bytes = kMaxFrameBytes;
+  server.body_limit = [&front](const net::ServerRequest& head) { return front.BodyLimit(head); };
+  server.refuse = HttpFront::Refuse;
   server.socket_idle_timeout = kIdleTimeout;
   return server;
 }
@@ -58,7 +73,7 @@ struct Emulator::Impl {
             },
             [this](const net::ServerRequest& request) { return front.Upgrade(request); }),
         server(
-            loop, ServerOptions(options),
+            loop, ServerOptions(options, front),
             [this](net::ServerRequest request, net::HttpServer::Respond respond) {
               faults.Respond(std::move(request), std::move(respond));
             },
@@ -78,7 +93,14 @@ Emulator::Emulator(Options options) : impl_(std::make_unique<Impl>(std::move(opt
 Emulator::~Emulator() { impl_->loop.Stop(); }
 
 absl::Status Emulator::Start() {
-  if (absl::Status status = Check(impl_->options); !status.ok()) return status;
+  const Options& options = impl_->options;
+  if (absl::Status status = Check(options); !status.ok()) return status;
+  if (!options.data_dir.empty()) {
+    if (absl::Status status = impl_->app.Keep(options.data_dir); !status.ok()) return status;
+  }
+  if (!options.seed_file.empty()) {
+    if (absl::Status status = Seed(impl_->app, options.seed_file); !status.ok()) return status;
+  }
   if (absl::Status status = impl_->server.Start(); !status.ok()) return status;
   impl_->loop.Start();
   return absl::OkStatus();

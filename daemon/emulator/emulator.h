@@ -1,5 +1,5 @@
 // The TalkJS backend in small: one port that speaks TalkJS's realtime and HTTP protocols for one
-// app, in memory.
+// app, in memory or in a directory.
 //
 //   Emulator emulator({.app_id = "demo", .secret_key = Secret("sk_test_demo")});
 //   if (absl::Status status = emulator.Start(); !status.ok()) ...
@@ -31,6 +31,8 @@ class Emulator {
     // be said.
     bool allow_remote_clients = false;
     bool users_may_send_links = false;  // link and action nodes in messages
+    std::string data_dir;               // where the state is kept; empty: in memory only
+    std::string seed_file;              // merged at start, and what a reset goes back to
     const Clock* clock = &SystemClock();
     Random* random = &SecureRandom();
   };
@@ -40,8 +42,9 @@ class Emulator {
   Emulator(const Emulator&) = delete;
   Emulator& operator=(const Emulator&) = delete;
 
-  // Once. INVALID_ARGUMENT for an app id or key that cannot be, a key of a live app, or a host that
-  // is not loopback; UNAVAILABLE naming the address if it cannot listen.
+  // Once. INVALID_ARGUMENT for an app id or key that cannot be, a key of a live app, a host that is
+  // not loopback, or a seed that is wrong (with the place in it); UNAVAILABLE naming the address if
+  // it cannot listen; the errors of Store.
   absl::Status Start();
 
   uint16_t port() const;  // after Start

@@ -27,11 +27,16 @@ ABSL_FLAG(std::string, secret_key_file, "",
 ABSL_FLAG(bool, allow_remote_clients, false,
           "listen on an address that is not loopback; the emulator has no access control");
 ABSL_FLAG(bool, users_may_send_links, false, "accept link and action nodes in users' messages");
+ABSL_FLAG(std::string, data_dir, "",
+          "directory that keeps the state across restarts; without it the state is in memory");
+ABSL_FLAG(std::string, seed, "",
+          "JSON file with users and conversations to begin with, and to go back to at a reset");
 
 namespace {
 
-constexpr const char* kFlags[] = {"listen", "app_id", "secret_key_file", "allow_remote_clients",
-                                  "users_may_send_links"};
+constexpr const char* kFlags[] = {
+    "listen",   "app_id", "secret_key_file", "allow_remote_clients", "users_may_send_links",
+    "data_dir", "seed"};
 constexpr int kExitUsage = 2;
 
 // Flags are written with dashes and defined with underscores.
@@ -137,6 +142,8 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // A file that has reached the size limit is an error of the write, as on a full disk.
+  signal(SIGXFSZ, SIG_IGN);
 
   ParseFlags(argc, argv);
   talkjsd::emulator::Emulator::Options options;
@@ -144,6 +151,8 @@ int main(int argc, char** argv) {
   options.app_id = absl::GetFlag(FLAGS_app_id);
   options.allow_remote_clients = absl::GetFlag(FLAGS_allow_remote_clients);
   options.users_may_send_links = absl::GetFlag(FLAGS_users_may_send_links);
+  options.data_dir = absl::GetFlag(FLAGS_data_dir);
+  options.seed_file = absl::GetFlag(FLAGS_seed);
   if (auto key = ReadKey()) options.secret_key = *std::move(key);
   const std::string shown_host =
       options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";

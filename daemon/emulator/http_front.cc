@@ -1,16 +1,18 @@
 #include "daemon/emulator/http_front.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/emulator/connection.h"
 #include "daemon/emulator/control.h"
+#include "daemon/emulator/decisions.h"
 #include "daemon/emulator/encode.h"
+#include "daemon/emulator/http_files.h"
+#include "daemon/emulator/http_request.h"
+#include "daemon/emulator/http_search.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/wire/json.h"
-#include "daemon/wire/path.h"
 
 namespace talkjsd::emulator {
 namespace json = boost::json;
@@ -18,50 +20,13 @@ namespace {
 
 using Path = std::vector<std::string>;
 
-struct Target {
-  std::optional<Path> path;  // nullopt: not decodable
-  std::string_view query;
-};
-
-Target SplitTarget(std::string_view target) {
-  const size_t question = target.find('?');
-  Target result;
-  result.path = wire::SplitPath(target.substr(0, question));
-  if (question != std::string_view::npos) result.query = target.substr(question + 1);
-  return result;
-}
-
-// The decoded value of a query parameter; empty if absent or not decodable.
-std::string QueryValue(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const size_t end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
-      return wire::DecodeSegment(pair.substr(equals + 1)).value_or("");
-    }
-    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-  }
-  return "";
-}
-
-CallResult Bearer(const net::ServerRequest& request, const Authenticator& authenticator) {
-  constexpr std::string_view kScheme = "Bearer ";
-  std::string_view token = request.Header("Authorization");
-  if (!token.starts_with(kScheme)) return Unauthorized("no bearer token");
-  token.remove_prefix(kScheme.size());
-  const auto login = authenticator.CheckAnyUser(token);
-  // Here a token that cannot be read is one more that does not count.
-  if (!login.ok()) return Unauthorized(RefusalOf(login.status()).reason);
-  return json::object();
-}
-
 json::object Settings(const std::string& app_id) {
   return json::object{{"appMetadata", json::object{{"id", app_id},
                                                    {"name", app_id},
                                                    {"defaultLocale", "en-US"},
                                                    {"custom", json::object()}}},
-                      {"features", json::array{"location_sharing", "search_in_conv"}},
+                      {"features", json::array{"file_sharing", "location_sharing",
+                                               "search_conv_and_messages", "search_in_conv"}},
                       {"configuration", json::object()}};
 }
 
@@ -79,60 +44,104 @@ CallResult Internal(const net::ServerRequest& request, const Path& path, std::st
   }
   if (app_check) return json::object();
   if (bokens) {
-    const auto boken = authenticator.Boken(path[4], QueryValue(query, "signature"));
+    const auto signature = QueryValue(query, "signature");
+    if (!signature.ok()) return signature.status();
+    const auto boken = authenticator.Boken(path[4], signature->value_or(""));
     if (!boken.ok()) return boken.status();
     return json::object{{"boken", json::string_view(boken->Expose())}};
   }
-  const CallResult bearer = Bearer(request, authenticator);
+  const auto bearer = BearerOf(request, authenticator);
   if (!bearer.ok()) return bearer.status();
   return Settings(authenticator.app_id());
 }
 
-CallResult Answer(const net::ServerRequest& request, const Authenticator& authenticator) {
-  const Target target = SplitTarget(request.target);
-  if (!target.path) return BadRequest("the path is not percent-encoded UTF-8");
+net::ServerResponse AnswerInternal(App& app, const net::ServerRequest& request,
+                                   const HttpTarget& target) {
+  const CallResult answer = Internal(request, *target.path, target.query, app.authenticator());
+  if (!answer.ok()) return RefusalResponse(answer.status());
+  net::ServerResponse response;
+  response.body = json::serialize(*answer);
+  return response;
+}
+
+// path: public_api, v1, app, ...
+net::ServerResponse AnswerPublic(App& app, const net::ServerRequest& request,
+                                 const HttpTarget& target) {
+  if ((*target.path)[2] != app.authenticator().app_id()) {
+    return RefusalResponse(Refuse(404, "APP_NOT_FOUND", "no such app"));
+  }
+  const Path rest(target.path->begin() + 3, target.path->end());
+  if (!rest.empty() && rest[0] == "files") return AnswerFiles(app, request, rest);
+  if (!rest.empty() && rest[0] == "me") return AnswerMe(app, request, rest, target.query);
+  return RefusalResponse(Refuse(404, "NOT_FOUND", "no such path"));
+}
+
+net::ServerResponse Answer(App& app, const net::ServerRequest& request) {
+  const HttpTarget target = SplitTarget(request.target);
+  if (!target.path) return RefusalResponse(BadRequest("the path is not percent-encoded UTF-8"));
   const Path& path = *target.path;
   if (path.size() >= 3 && path[0] == "api" && path[1] == "v0") {
-    return Internal(request, path, target.query, authenticator);
+    return AnswerInternal(app, request, target);
   }
-  return Refuse(404, "NOT_FOUND", "no such path");
+  if (path.size() >= 3 && path[0] == "public_api" && path[1] == "v1") {
+    return AnswerPublic(app, request, target);
+  }
+  return RefusalResponse(Refuse(404, "NOT_FOUND", "no such path"));
+}
+
+net::ServerResponse Preflight() {
+  net::ServerResponse response;
+  response.status = 204;
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
+  // Spelled out: a "*" would not cover Authorization.
+  response.headers.emplace_back(
+      "Access-Control-Allow-Headers",
+      "Authorization, Content-Type, x-talkjs-client-build, x-talkjs-client-date");
+  response.headers.emplace_back("Access-Control-Max-Age", "600");
+  return response;
+}
+
+net::ServerResponse ForAnyOrigin(net::ServerResponse response) {
+  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  return response;
 }
 
 }  // namespace
 
 net::ServerResponse HttpFront::Respond(const net::ServerRequest& request) {
   if (IsForControl(request.target)) return AnswerControl(app_, request);
+  if (request.method == "OPTIONS") return ForAnyOrigin(Preflight());
+  net::ServerResponse response = app_.Perform(
+      request.method != "GET", [&] { return Answer(app_, request); }, RefusalResponse);
+  return ForAnyOrigin(std::move(response));
+}
+
+net::ServerResponse HttpFront::Refuse(int status, std::string_view reason) {
+  const std::string code = status == 413 ? "TOO_LARGE" : "BAD_REQUEST";
   net::ServerResponse response;
-  response.headers = {{"Access-Control-Allow-Origin", "*"}};
-  if (request.method == "OPTIONS") {
-    response.status = 204;
-    response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
-    // Spelled out: a "*" would not cover Authorization.
-    response.headers.emplace_back(
-        "Access-Control-Allow-Headers",
-        "Authorization, Content-Type, x-talkjs-client-build, x-talkjs-client-date");
-    response.headers.emplace_back("Access-Control-Max-Age", "600");
-    return response;
-  }
-  const CallResult answer = Answer(request, app_.authenticator());
-  app_.Settle();
-  if (answer.ok()) {
-    response.body = json::serialize(*answer);
-    return response;
-  }
-  const Refusal refusal = RefusalOf(answer.status());
-  response.status = refusal.status;
-  response.body = json::serialize(EncodeRefusal(refusal));
-  return response;
+  response.status = status;
+  response.body = json::serialize(EncodeRefusal({status, code, std::string(reason)}));
+  return ForAnyOrigin(std::move(response));
+}
+
+size_t HttpFront::BodyLimit(const net::ServerRequest& head) const {
+  if (IsForControl(head.target)) return kMaxSnapshotBytes;
+  const HttpTarget target = SplitTarget(head.target);
+  const bool upload = head.method == "POST" && target.path && target.path->size() == 4 &&
+                      (*target.path)[0] == "public_api" && (*target.path)[1] == "v1" &&
+                      (*target.path)[2] == app_.authenticator().app_id() &&
+                      (*target.path)[3] == "files";
+  return upload ? kMaxUploadBytes : kMaxFrameBytes;
 }
 
 std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRequest& request) {
-  const Target target = SplitTarget(request.target);
+  const HttpTarget target = SplitTarget(request.target);
   if (!target.path || target.path->size() != 5) return nullptr;
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
-  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id(),
-                                      QueryValue(target.query, "talkjs-client-id"));
+  const auto client_id = QueryValue(target.query, "talkjs-client-id");
+  return std::make_unique<Connection>(app_, path[4], client_id.ok() ? client_id->value_or("") : "",
+                                      path[2] == app_.authenticator().app_id());
 }
 
 }  // namespace talkjsd::emulator

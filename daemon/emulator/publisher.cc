@@ -269,24 +269,49 @@ void Publisher::On(const SideChanged& change) {
       });
 }
 
-void Publisher::On(const Joined& change) {
-  const ConversationRecord& conversation = change.conversation;
-  const std::string& joiner = change.participant.user_id;
+void Publisher::TellThere(const ConversationRecord& conversation,
+                          const ParticipantRecord& participant) {
+  const std::string& user_id = participant.user_id;
   ToUser(
-      joiner,
+      user_id,
       [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
       [&] {
         json::object event = InConversation("side.created", conversation);
-        event["state"] = wire::EncodeConversation(World::SideOf(conversation, change.participant));
+        event["state"] = wire::EncodeConversation(World::SideOf(conversation, participant));
         return Encode(event);
       });
   ToUser(
-      joiner, [&](const Subscriptions& all) { return WantsTyping(all, all.In(conversation.id)); },
+      user_id, [&](const Subscriptions& all) { return WantsTyping(all, all.In(conversation.id)); },
       [&] {
         json::object event = InConversation("typing.available", conversation);
-        event["state"] = EncodeTyping(World::OthersTyping(conversation, joiner));
+        event["state"] = EncodeTyping(World::OthersTyping(conversation, user_id));
         return Encode(event);
       });
+}
+
+void Publisher::TellGone(const std::string& user_id, const ConversationRecord& conversation) {
+  ToUser(
+      user_id,
+      [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
+      [&] { return Encode(InConversation("side.deleted", conversation)); });
+}
+
+void Publisher::On(const ConversationRemoved& change) {
+  for (const auto& [user_id, participant] : change.conversation.participants) {
+    TellGone(user_id, change.conversation);
+  }
+}
+
+void Publisher::On(const ConversationLoaded& change) {
+  for (const auto& [user_id, participant] : change.conversation.participants) {
+    TellThere(change.conversation, participant);
+  }
+}
+
+void Publisher::On(const Joined& change) {
+  const ConversationRecord& conversation = change.conversation;
+  const std::string& joiner = change.participant.user_id;
+  TellThere(conversation, change.participant);
   ToParticipants(
       conversation, joiner,
       [&](const Subscriptions&, Part part) { return WantsParticipant(part, joiner); },
@@ -326,10 +351,7 @@ void Publisher::On(const ParticipantChanged& change) {
 
 void Publisher::On(const Left& change) {
   const ConversationRecord& conversation = change.conversation;
-  ToUser(
-      change.user_id,
-      [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
-      [&] { return Encode(InConversation("side.deleted", conversation)); });
+  TellGone(change.user_id, conversation);
   ToParticipants(
       conversation, "",
       [&](const Subscriptions&, Part part) { return WantsParticipant(part, change.user_id); },

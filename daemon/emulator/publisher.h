@@ -113,17 +113,27 @@ class Publisher {
   void On(const UserAdded& change);
   void On(const UserChanged& change);
   void On(const OnlineChanged& change);
+  void On(const UserRemoved&) {}        // the protocol has no event for it
   void On(const ConversationAdded&) {}  // nobody is in it yet
   void On(const ConversationChanged& change);
+  void On(const ConversationRemoved& change);
+  void On(const ConversationLoaded& change);
   void On(const Joined& change);
   void On(const ParticipantChanged& change);
   void On(const Left& change);
   void On(const SideChanged& change);
+  void On(const SideTouched&) {}
   void On(const MessageAdded& change);
   void On(const MessageChanged& change);
   void On(const MessageRemoved& change);
   void On(const ReactionChanged& change);
   void On(const TypingChanged& change);
+  void On(const KeyRemembered&) {}
+  void On(const WorldReplaced&) {}
+
+  // side.deleted, or side.created and the state of typing, to the user that it happened to.
+  void TellGone(const std::string& user_id, const ConversationRecord& conversation);
+  void TellThere(const ConversationRecord& conversation, const ParticipantRecord& participant);
 
   World& world_;
   std::unordered_map<std::string, std::vector<Subscriber*>> sockets_;  // by user id

@@ -88,6 +88,22 @@ struct ConversationRecord {
   UnixMillis last_joined_at = 0;               // the newest joinedAt there ever was
 };
 
+// A message that was sent under an idempotency key.
+struct SentRecord {
+  std::string user_id;
+  std::string idempotency_key;
+  std::string message_id;
+  UnixMillis sent_at = 0;
+};
+
+// A world as values, or the part of one that is to be put into another. Typing marks and what was
+// told to whom are not part of it.
+struct WorldRecords {
+  std::map<std::string, UserRecord> users;                  // by id
+  std::map<std::string, ConversationRecord> conversations;  // by id
+  std::vector<SentRecord> sent;                             // oldest first
+};
+
 // --- writes; what is absent stays ---
 
 struct UserWrite {

@@ -24,6 +24,7 @@ Router Router::ForRealtime() {
   AddConversationCalls(router);
   AddParticipantCalls(router);
   AddMessageCalls(router);
+  AddFileCalls(router);
   return router;
 }
 

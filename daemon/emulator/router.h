@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/emulator/content.h"
+#include "daemon/emulator/files.h"
 #include "daemon/emulator/world.h"
 #include "daemon/wire/json.h"
 
@@ -19,6 +20,7 @@ namespace talkjsd::emulator {
 struct Call {
   World& world;
   const ContentRules& content_rules;
+  const FileStore& files;
   std::string_view caller;  // a user id: "me"
   std::vector<std::string> args;
   const wire::json::object& data;
@@ -54,6 +56,7 @@ void AddUserCalls(Router& router);
 void AddConversationCalls(Router& router);
 void AddParticipantCalls(Router& router);
 void AddMessageCalls(Router& router);
+void AddFileCalls(Router& router);
 
 }  // namespace talkjsd::emulator
 

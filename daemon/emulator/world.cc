@@ -248,6 +248,13 @@ absl::StatusOr<Page<wire::Conversation>> World::ListConversations(
     std::string_view caller, const ConversationFilter& filter, size_t limit,
     const std::optional<ConversationPosition>& after) const {
   if (FindUser(caller) == nullptr) return UserNotFound();
+  return PageOfConversations(
+      caller, [&](const wire::Conversation& side) { return filter.Matches(side); }, limit, after);
+}
+
+Page<wire::Conversation> World::PageOfConversations(
+    std::string_view caller, const AcceptSide& accept, size_t limit,
+    const std::optional<ConversationPosition>& after) const {
   Page<wire::Conversation> page;
   const auto mine = conversations_of_.find(std::string(caller));
   if (mine == conversations_of_.end()) return page;
@@ -267,7 +274,7 @@ absl::StatusOr<Page<wire::Conversation>> World::ListConversations(
     order.pop_back();
     wire::Conversation side =
         SideOf(conversation, conversation.participants.find(std::string(caller))->second);
-    if (!filter.Matches(side)) continue;
+    if (!accept(side)) continue;
     if (page.items.size() == limit) {
       page.more = true;
       break;
@@ -288,6 +295,7 @@ absl::Status World::MarkRead(std::string_view caller, std::string_view id) {
   }
   me.unread = 0;
   me.marked_unread = false;
+  Tell(SideTouched{*side->conversation, me});
   TellSides(*side->conversation);
   return absl::OkStatus();
 }

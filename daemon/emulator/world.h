@@ -37,6 +37,8 @@
 
 namespace talkjsd::emulator {
 
+class SearchQuery;
+
 // One page of a list. `more`: something follows the last item.
 template <typename T>
 struct Page {
@@ -118,6 +120,16 @@ class World {
       std::string_view caller, std::string_view conversation_id, std::string_view message_id,
       std::string_view emoji, size_t limit, const std::optional<ReactionPosition>& after) const;
 
+  // --- searching, in what the caller is in and the filter lets through ---
+  // Newest first. Pointers hold until the next change.
+  Page<const MessageRecord*> SearchMessages(std::string_view caller, const SearchQuery& query,
+                                            const ConversationFilter& filter, size_t limit,
+                                            const std::optional<MessageKey>& before) const;
+  // By subject, or by the custom property `search`. In the order of ListConversations.
+  Page<wire::Conversation> SearchConversations(
+      std::string_view caller, const SearchQuery& query, const ConversationFilter& filter,
+      size_t limit, const std::optional<ConversationPosition>& after) const;
+
   // --- typing ---
   absl::Status MarkTyping(std::string_view caller, std::string_view conversation_id);
   // Others than the caller, with the time they started.
@@ -126,6 +138,26 @@ class World {
   // Ends the typing marks that are due.
   void ExpireTyping();
   MonoTime NextTypingEnd() const;  // kNever if nobody types
+
+  // --- the whole ---
+  const std::unordered_map<std::string, UserRecord>& users() const { return users_; }
+  template <typename Visit>  // void(const ConversationRecord&), in no particular order
+  void ForEachConversation(Visit visit) const {
+    for (const auto& [id, conversation] : conversations_) visit(*conversation);
+  }
+  // nullptr if there is none.
+  const ConversationRecord* PeekConversation(std::string_view id) const {
+    return FindConversation(id);
+  }
+  const MessageRecord* FindMessage(std::string_view id) const;
+  uint64_t next_message_number() const { return next_message_number_; }
+  // Oldest first.
+  std::vector<SentRecord> SentKeys() const;
+  // Takes the place of all there is, or of the users and conversations that it names. The records
+  // must be whole: ids that name something, message numbers that are nobody else's. Who is in a
+  // conversation hears that it went and came.
+  void Replace(WorldRecords records);
+  void Merge(WorldRecords records);
 
   // --- views ---
   static wire::Conversation SideOf(const ConversationRecord& conversation,
@@ -148,7 +180,7 @@ class World {
   };
   struct SentKey {
     std::string message_id;
-    MonoTime sent{};
+    UnixMillis sent_at = 0;
   };
 
   template <typename T>
@@ -164,6 +196,10 @@ class World {
   ConversationRecord* FindConversation(std::string_view id) const;
   // The conversation and the caller's part in it: 404 or 403 if there is none.
   absl::StatusOr<Side> Enter(std::string_view caller, std::string_view id) const;
+  using AcceptSide = std::function<bool(const wire::Conversation&)>;
+  Page<wire::Conversation> PageOfConversations(
+      std::string_view caller, const AcceptSide& accept, size_t limit,
+      const std::optional<ConversationPosition>& after) const;
   struct EnteredMessage {
     ConversationRecord* conversation = nullptr;
     MessageRecord* record = nullptr;
@@ -182,6 +218,13 @@ class World {
   static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);
   const std::string* FindSent(const std::string& key);
   void RememberSent(const std::string& key, const std::string& message_id);
+
+  using Users = std::unordered_map<std::string, UserRecord>;
+  // Puts them in place; `before` are the users that clients know.
+  void Install(WorldRecords records, const Users& before);
+  void InstallSent(std::vector<SentRecord> records);
+  void InstallConversation(ConversationRecord record);
+  void Uninstall(const ConversationRecord& conversation);
 
   const Clock& clock_;
   Random& random_;

@@ -17,6 +17,11 @@ std::string SentKeyOf(std::string_view user_id, std::string_view idempotency_key
   return key;
 }
 
+SentRecord RecordOf(const std::string& key, const std::string& message_id, UnixMillis sent_at) {
+  const size_t separator = key.find('\0');
+  return {key.substr(0, separator), key.substr(separator + 1), message_id, sent_at};
+}
+
 bool Reacted(const EmojiRecord& uses, std::string_view user_id) {
   return std::any_of(uses.users.begin(), uses.users.end(),
                      [&](const ReactionRecord& one) { return one.user_id == user_id; });
@@ -26,10 +31,36 @@ bool Reacted(const EmojiRecord& uses, std::string_view user_id) {
 
 // --- messages ---
 
+std::vector<SentRecord> World::SentKeys() const {
+  std::vector<SentRecord> records;
+  for (const std::string& key : sent_order_) {
+    const SentKey& sent = sent_.at(key);
+    records.push_back(RecordOf(key, sent.message_id, sent.sent_at));
+  }
+  return records;
+}
+
+void World::InstallSent(std::vector<SentRecord> records) {
+  for (SentRecord& record : records) {
+    const std::string key = SentKeyOf(record.user_id, record.idempotency_key);
+    if (sent_.contains(key)) continue;
+    sent_[key] = {record.message_id, record.sent_at};
+    sent_order_.push_back(key);
+    Tell(KeyRemembered{std::move(record)});
+  }
+}
+
+const MessageRecord* World::FindMessage(std::string_view id) const {
+  const auto found = messages_.find(std::string(id));
+  if (found == messages_.end()) return nullptr;
+  const MessagePlace& place = found->second;
+  return &conversations_.at(place.conversation_id)->messages.at(place.key);
+}
+
 const std::string* World::FindSent(const std::string& key) {
   while (!sent_order_.empty()) {
     const auto oldest = sent_.find(sent_order_.front());
-    if (oldest->second.sent + kIdempotencyWindow > clock_.Now()) break;
+    if (oldest->second.sent_at + kIdempotencyWindow.count() > clock_.WallMillis()) break;
     sent_.erase(oldest);
     sent_order_.pop_front();
   }
@@ -38,8 +69,10 @@ const std::string* World::FindSent(const std::string& key) {
 }
 
 void World::RememberSent(const std::string& key, const std::string& message_id) {
-  sent_[key] = {message_id, clock_.Now()};
+  const UnixMillis now = clock_.WallMillis();
+  sent_[key] = {message_id, now};
   sent_order_.push_back(key);
+  Tell(KeyRemembered{RecordOf(key, message_id, now)});
 }
 
 UnixMillis World::TimeForMessage(const ConversationRecord& conversation) const {
@@ -92,6 +125,7 @@ absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
   me.unread = 0;
   me.marked_unread = false;
   Tell(MessageAdded{conversation, record});
+  Tell(SideTouched{conversation, me});
   TellSides(conversation);
   StopTyping(conversation, me.user_id);
   return record.message.id;

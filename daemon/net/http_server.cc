@@ -213,9 +213,10 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     timer_.Set(SystemClock().Now() + shared_->options.request_timeout);
     Parser parser;
     parser.header_limit(kMaxHeaderBytes);
-    parser.body_limit(shared_->options.max_body_bytes);
+    parser.body_limit(boost::none);
     error_code error;
     co_await http::async_read_header(stream_, buffer, parser, Into(error));
+    if (!error) error = LimitBody(parser);
     if (!error && boost::beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
       co_await http::async_write(stream_, go_on, Into(error));
@@ -223,7 +224,7 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     if (!error) co_await http::async_read(stream_, buffer, parser, Into(error));
     if (stopped()) co_return false;
     if (error) {
-      const ServerResponse refusal = RefusalOf(error);
+      ServerResponse refusal = RefusalOf(error);
       if (refusal.status != 0) co_await Write(refusal, false, false, 11);
       co_return false;
     }
@@ -241,7 +242,7 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
       }
       // A WebSocket client must wait for the answer before it sends frames (RFC 6455, 4.1).
       if (handler != nullptr) {
-        const ServerResponse early = Plain(400, "frames before the handshake\n");
+        ServerResponse early = Refuse(400, "frames before the handshake");
         co_await Write(early, false, false, version);
         co_return false;
       }
@@ -249,7 +250,7 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     const bool answered = co_await Ask(std::move(request));
     if (!answered) co_return false;
     timer_.Set(SystemClock().Now() + shared_->options.request_timeout);
-    const ServerResponse response = std::exchange(answer_, std::nullopt).value();
+    ServerResponse response = std::exchange(answer_, std::nullopt).value();
     if (response.fate != ServerResponse::Fate::kAnswer) {
       if (response.fate == ServerResponse::Fate::kReset) ResetOnClose(stream_.next_layer());
       stream_.Close();
@@ -257,6 +258,18 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     }
     const bool written = co_await Write(response, head, keep_alive, version);
     co_return written&& keep_alive;
+  }
+
+  // After the header, before the body.
+  error_code LimitBody(Parser& parser) {
+    uint64_t limit = shared_->options.max_body_bytes;
+    if (shared_->options.body_limit != nullptr) {
+      limit = shared_->options.body_limit(ConvertHead(parser.get()));
+    }
+    const auto announced = parser.content_length();
+    if (announced.has_value() && *announced > limit) return http::error::body_limit;
+    parser.body_limit(limit);
+    return {};
   }
 
   // Waits for the handler's answer, which is then in answer_. False if the server has gone.
@@ -277,7 +290,8 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     co_return answer_.has_value() && !stopped();
   }
 
-  Task<bool> Write(const ServerResponse& response, bool head, bool keep_alive, unsigned version) {
+  // Takes the body out of `response`.
+  Task<bool> Write(ServerResponse& response, bool head, bool keep_alive, unsigned version) {
     http::response<http::string_body> message;
     message.version(version);
     message.result(static_cast<unsigned>(response.status));
@@ -288,7 +302,7 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
         message.set(http::field::content_type, response.content_type);
       }
       message.content_length(response.body.size());
-      if (!head) message.body() = response.body;
+      if (!head) message.body() = std::move(response.body);
     }
     message.keep_alive(keep_alive);
     error_code error;
@@ -305,35 +319,43 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
     Spawn(executor, SocketConnection::Live(std::move(socket), std::move(kept)));
   }
 
-  static ServerResponse Plain(int status, std::string body) {
+  ServerResponse Refuse(int status, std::string_view reason) const {
+    if (shared_->options.refuse != nullptr) return shared_->options.refuse(status, reason);
     ServerResponse response;
     response.status = status;
     response.content_type = "text/plain";
-    response.body = std::move(body);
+    response.body.append(reason).push_back('\n');
     return response;
   }
 
   // Status 0: there is nobody to answer.
-  static ServerResponse RefusalOf(const error_code& error) {
+  ServerResponse RefusalOf(const error_code& error) const {
     static const auto& category = http::make_error_code(http::error::bad_version).category();
-    if (error == http::error::body_limit) return Plain(413, "the body is too large\n");
+    if (error == http::error::body_limit) return Refuse(413, "the body is too large");
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      return Plain(431, "the header is too large\n");
+      return Refuse(431, "the header is too large");
     }
     if (error == http::error::end_of_stream || error == http::error::partial_message ||
         error.category() != category) {
-      return Plain(0, "");
+      ServerResponse nothing;
+      nothing.status = 0;
+      return nothing;
     }
-    return Plain(400, "not an HTTP/1.1 request\n");
+    return Refuse(400, "not an HTTP/1.1 request");
   }
 
-  static ServerRequest Convert(HttpRequestMessage& message) {
+  static ServerRequest ConvertHead(const HttpRequestMessage& message) {
     ServerRequest request;
     request.method = ToString(message.method_string());
     request.target = ToString(message.target());
     for (const auto& field : message) {
       request.headers.emplace_back(ToString(field.name_string()), ToString(field.value()));
     }
+    return request;
+  }
+
+  static ServerRequest Convert(HttpRequestMessage& message) {
+    ServerRequest request = ConvertHead(message);
     request.body = std::move(message.body());
     return request;
   }

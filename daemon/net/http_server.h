@@ -78,6 +78,12 @@ class HttpServer {
     std::string host = "127.0.0.1";
     uint16_t port = 0;  // 0 picks one
     size_t max_body_bytes = 1 << 20;
+    // Instead of max_body_bytes, where set: the limit for one request, asked before its body is
+    // read. `head` has no body yet.
+    std::function<size_t(const ServerRequest& head)> body_limit;
+    // What to answer where the server itself refuses a request (400, 413, 431); plain text without
+    // it.
+    std::function<ServerResponse(int status, std::string_view reason)> refuse;
     size_t max_message_bytes = 1 << 20;
     // Requests must arrive within this time; also how long a kept-alive connection may be idle.
     Duration request_timeout = std::chrono::seconds(60);

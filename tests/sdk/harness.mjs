@@ -44,6 +44,12 @@ export async function startEmulator(...flags) {
   if (!address) throw new Error(`unexpected first line: ${line}`);
   return {
     host: address,
+    pid: child.pid,
+    async kill() {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
     // Its exit code.
     async stop() {
       const exited = once(child, 'exit');
@@ -94,12 +100,12 @@ export function watch(subscribe) {
     },
     // The newest snapshot, as soon as `accept` likes it. What came before this call is not looked at again, but for the
     // newest.
-    until(accept, what = accept.toString(), patience = 5000) {
+    until(accept, what = accept.toString(), millis = 5000) {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(check);
           reject(new Error(`no snapshot with ${what}; the newest: ${brief(seen.at(-1))}`));
-        }, patience);
+        }, millis);
         const check = () => {
           const newest = seen.at(-1);
           if (!newest || !accept(newest.snapshot, newest.loadedAll)) return;
