@@ -20,12 +20,12 @@ Environment:
   TALKJSD_ADDRESS    where the daemon listens, unless --address says
   TALKJSD_TOKEN, TALKJS_SECRET_KEY, TALKJSD_SIGNATURE
                      credentials for "session create", unless a file option says
-  TALKJS_HOST        the emulator of "emulator ...", unless --emulator says
+  TALKJS_HOST        the emulator that "emulator" controls, unless --emulator says
 Exit codes:
   0  done; a stream ended by Ctrl-C, SIGTERM or --count
   1  the daemon or TalkJS refused, or the output cannot be written
   2  wrong arguments, or a secret or text that cannot be read
-  3  no daemon answers
+  3  no daemon, or no emulator, answers
   130  Ctrl-C or SIGTERM during anything but a stream
 
 A session is named by its id or as APP/USER, such as demo/alice.)";
@@ -42,8 +42,7 @@ struct CommandLine {
   SendOptions send;
   MessagesOptions messages;
   FollowOptions unreads;
-  EmulatorOptions emulator;
-  EmulatorExecOptions exec;
+  EmulatorCommandLine emulator;
   std::function<int()> run;
 };
 
@@ -218,10 +217,11 @@ int Run(int argc, char** argv) {
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };
   });
-  AddEmulatorCommands(app, line.global, line.emulator, line.exec, line.run);
+  line.emulator.global = &line.global;
+  AddEmulatorCommands(app, line.emulator, line.run);
   app.footer(kFooter);  // after the commands, which have inherited the short one
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  line.exec.command = TakeExecCommand(arguments);
+  line.emulator.exec.command = TakeExecCommand(arguments);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
     app.parse(std::move(arguments));
@@ -232,7 +232,7 @@ int Run(int argc, char** argv) {
     return FailUsage(std::string(e.what()) + " (see talkjsctl --help)");
   }
   // `emulator exec` sees to signals itself.
-  if (line.exec.command.empty()) StartInterruptThread();
+  if (line.emulator.exec.command.empty()) StartInterruptThread();
   return line.run();
 }
 

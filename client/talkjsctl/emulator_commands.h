@@ -1,23 +1,56 @@
-// `talkjsctl emulator ...`: a running talkjs-emulator through its control endpoint, and a command
-// with an emulator of its own. Functions block and return the exit code, as those of commands.h.
+// The commands of `talkjsctl emulator`: each part adds its own to the group, with the options that
+// it needs.
 #ifndef TALKJSD_TALKJSCTL_EMULATOR_COMMANDS_H_
 #define TALKJSD_TALKJSCTL_EMULATOR_COMMANDS_H_
 
+#include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "client/talkjsctl/commands.h"
-
-namespace CLI {
-class App;
-}
+#include "client/talkjsctl/emulator_http.h"
 
 namespace talkjsd::talkjsctl {
 
-struct EmulatorOptions {
-  std::string address;  // HOST:PORT; empty: $TALKJS_HOST, else 127.0.0.1:7070
-  std::string file;     // a document; "-": standard input or output
+struct FaultOptions {
+  std::string on;
+  std::string action;
+  std::string user;
+  std::string path;
+  std::string method;
+  std::string event;
+  std::optional<int64_t> nth;
+  std::optional<int64_t> every;
+  std::optional<int64_t> times;
+  std::optional<double> probability;
+  std::optional<int64_t> seed;
+  std::optional<int64_t> ms;
+  std::optional<int64_t> status;
+  std::string error_code;
+  std::vector<std::string> reasons;
+  std::optional<int64_t> code;
+  std::string reason;
+  bool renumber = false;
+  int64_t id = 0;  // of the rule to delete
+};
+
+struct ConnectionOptions {
+  std::string action;  // empty: list
+  std::string user;
+  std::optional<int64_t> id;
+  bool all = false;
+  std::optional<int64_t> ms;
+  std::optional<int64_t> code;
+  std::string reason;
+  bool reset = false;
+};
+
+struct ClockOptions {
+  std::optional<int64_t> advance_ms;
+  bool freeze = false;
+  bool resume = false;
 };
 
 struct EmulatorExecOptions {
@@ -25,29 +58,38 @@ struct EmulatorExecOptions {
   std::vector<std::string> command;
 };
 
-// The group with its commands; parsing one of them sets `run`.
-void AddEmulatorCommands(CLI::App& app, const GlobalOptions& global, EmulatorOptions& options,
-                         EmulatorExecOptions& exec, std::function<int()>& run);
+// What the commands of the group are given. Outlives the parsed command line.
+struct EmulatorCommandLine {
+  const GlobalOptions* global = nullptr;
+  std::string address;  // --emulator
+  FaultOptions fault;
+  ConnectionOptions connection;
+  ClockOptions clock;
+  std::string file;  // a document; "-": standard input or output
+  EmulatorExecOptions exec;
+};
 
-int EmulatorReset(const GlobalOptions& global, const EmulatorOptions& options);
-int EmulatorSeed(const GlobalOptions& global, const EmulatorOptions& options);
-int EmulatorSnapshot(const GlobalOptions& global, const EmulatorOptions& options);
-int EmulatorRestore(const GlobalOptions& global, const EmulatorOptions& options);
+using Run = std::function<int()>;
 
-// Starts an emulator, runs the command with TALKJS_HOST and TALKJS_APP_ID, stops the emulator, and
-// returns the command's exit code: 128 + n for signal n, 127 if there is no such command. Passes
-// signals on to the command. Before any thread is started.
-int EmulatorExec(const EmulatorExecOptions& options);
+// Adds the group. The command that is chosen sets `run`.
+void AddEmulatorCommands(CLI::App& app, EmulatorCommandLine& line, Run& run);
 
-// A command line from `emulator exec` on is the emulator's flags, "--", and the command, which is
-// taken out of `arguments` here.
+// By area.
+void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, Run& run);
+void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, Run& run);
+void AddEmulatorClock(CLI::App& group, EmulatorCommandLine& line, Run& run);
+void AddEmulatorState(CLI::App& group, EmulatorCommandLine& line, Run& run);
+void AddEmulatorExec(CLI::App& group, EmulatorCommandLine& line, Run& run);
+
+// A command line of `emulator exec` is the emulator's flags, "--", and the command; that is taken
+// out of `arguments` here, before they are parsed. Empty for any other command line.
 std::vector<std::string> TakeExecCommand(std::vector<std::string>& arguments);
 
-// One call of the control endpoint: `path` is what follows /_emulator/v1/. kExitOk with the
-// answer's JSON in `answer`, or the exit code after a complaint.
-int CallEmulator(const GlobalOptions& global, const EmulatorOptions& options,
-                 const std::string& method, const std::string& path, const std::string& body,
-                 std::string* answer);
+// For the commands themselves: one call of the control endpoint (docs/emulator.md). A refusal is
+// printed as "talkjsctl: WHAT (CODE): message".
+ControlAnswer CallEmulator(const EmulatorCommandLine& line, const std::string& method,
+                           const std::string& path, const std::string& body = "");
+int FailControl(std::string_view what, const ControlAnswer& answer);
 
 }  // namespace talkjsd::talkjsctl
 

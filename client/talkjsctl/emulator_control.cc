@@ -1,97 +1,16 @@
-// talkjsctl emulator status, fault, connections, clock.
-#include "client/talkjsctl/emulator_control.h"
-
+// Faults, connections and the clock.
 #include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
-#include <memory>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
+#include "client/talkjsctl/emulator_commands.h"
 #include "client/talkjsctl/text.h"
 
 namespace talkjsd::talkjsctl {
 namespace {
 
 using google::protobuf::Struct;
-
-struct FaultOptions {
-  std::string on;
-  std::string action;
-  std::string user;
-  std::string path;
-  std::string method;
-  std::string event;
-  std::optional<int64_t> nth;
-  std::optional<int64_t> every;
-  std::optional<int64_t> times;
-  std::optional<double> probability;
-  std::optional<int64_t> seed;
-  std::optional<int64_t> ms;
-  std::optional<int64_t> status;
-  std::string error_code;
-  std::vector<std::string> reasons;
-  std::optional<int64_t> code;
-  std::string reason;
-  bool renumber = false;
-  int64_t id = 0;  // of the rule to delete
-};
-
-struct ConnectionOptions {
-  std::string action;  // empty: list
-  std::string user;
-  std::optional<int64_t> id;
-  bool all = false;
-  std::optional<int64_t> ms;
-  std::optional<int64_t> code;
-  std::string reason;
-  bool reset = false;
-};
-
-struct ClockOptions {
-  std::optional<int64_t> advance_ms;
-  bool freeze = false;
-  bool resume = false;
-};
-
-// One command's surroundings: where it calls, and what it was given.
-struct Line {
-  const GlobalOptions& global;
-  const EmulatorOptions& emulator;
-  FaultOptions fault;
-  ConnectionOptions connection;
-  ClockOptions clock;
-};
-
-using Run = std::function<int()>;
-
-std::string JsonOf(const google::protobuf::Message& message) {
-  std::string text;
-  // A Struct and its values always have a JSON form.
-  static_cast<void>(google::protobuf::util::MessageToJsonString(message, &text));
-  return text;
-}
-
-// A string's characters; the JSON text of anything else.
-std::string Show(const google::protobuf::Value& value) {
-  if (value.kind_case() == google::protobuf::Value::kStringValue) return value.string_value();
-  return JsonOf(value);
-}
-
-// One call of the control endpoint. The exit code, after a complaint if it is not kExitOk.
-int Ask(const Line& line, const std::string& method, const std::string& path,
-        const std::string& body, Struct* answer) {
-  std::string text;
-  const int code = CallEmulator(line.global, line.emulator, method, path, body, &text);
-  if (code != kExitOk) return code;
-  if (google::protobuf::util::JsonStringToMessage(text, answer).ok()) return kExitOk;
-  std::cerr << "talkjsctl: what answers is not an emulator: no JSON object\n";
-  return kExitRefused;
-}
 
 // Builds a request's body: what was not given is left out.
 class Body {
@@ -112,7 +31,7 @@ class Body {
     }
   }
   google::protobuf::Value& Field(const char* name) { return (*object_.mutable_fields())[name]; }
-  std::string Text() const { return JsonOf(object_); }
+  std::string Text() const { return ToJsonText(object_); }
 
  private:
   Struct object_;
@@ -130,45 +49,33 @@ std::string Field(const Struct& object, const char* name) {
 }
 
 // A table of the objects, or with --json one object a line.
-int PrintList(const Line& line, const google::protobuf::ListValue& list,
+int PrintList(const EmulatorCommandLine& line, const google::protobuf::ListValue& list,
               const std::vector<const char*>& columns) {
   std::vector<std::vector<std::string>> rows;
   rows.emplace_back(columns.begin(), columns.end());
   for (const auto& item : list.values()) {
-    if (line.global.json) {
-      std::cout << JsonOf(item.struct_value()) << "\n";
+    if (line.global->json) {
+      std::cout << ToJsonText(item.struct_value()) << "\n";
       continue;
     }
     std::vector<std::string> row;
     for (const char* column : columns) row.push_back(Field(item.struct_value(), column));
     rows.push_back(std::move(row));
   }
-  if (!line.global.json) std::cout << Table(rows);
+  if (!line.global->json) std::cout << Table(rows);
   return FinishOutput();
 }
 
 // With --json the answer, else `words`.
-int PrintDone(const Line& line, const Struct& answer, const std::string& words) {
-  std::cout << (line.global.json ? JsonOf(answer) : words) << "\n";
-  return FinishOutput();
-}
-
-int ShowOverview(const Line& line) {
-  Struct answer;
-  const int code = Ask(line, "GET", "", "", &answer);
-  if (code != kExitOk) return code;
-  if (line.global.json) return PrintDone(line, answer, "");
-  std::vector<std::vector<std::string>> rows;
-  for (const char* name : {"app_id", "connections", "users", "faults"}) {
-    rows.push_back({name, Field(answer, name)});
-  }
-  std::cout << Table(rows);
+int PrintDone(const EmulatorCommandLine& line, const ControlAnswer& answer,
+              const std::string& words) {
+  std::cout << (line.global->json ? ToJsonText(answer.json) : words) << "\n";
   return FinishOutput();
 }
 
 // --- faults ---
 
-int FaultAdd(const Line& line) {
+int FaultAdd(const EmulatorCommandLine& line) {
   const FaultOptions& o = line.fault;
   Body body;
   body.Add("on", o.on);
@@ -189,37 +96,33 @@ int FaultAdd(const Line& line) {
   body.Add("code", o.code);
   body.Add("reason", o.reason);
   body.AddFlag("renumber", o.renumber);
-  Struct answer;
-  const int code = Ask(line, "POST", "faults", body.Text(), &answer);
-  if (code != kExitOk) return code;
-  return PrintDone(line, answer, "added fault " + Field(answer, "id"));
+  const ControlAnswer answer = CallEmulator(line, "POST", "faults", body.Text());
+  if (!answer.ok) return FailControl("cannot add the fault", answer);
+  return PrintDone(line, answer, "added fault " + Field(answer.json, "id"));
 }
 
-int FaultList(const Line& line) {
-  Struct answer;
-  const int code = Ask(line, "GET", "faults", "", &answer);
-  if (code != kExitOk) return code;
-  return PrintList(line, ListOf(answer, "faults"),
+int FaultList(const EmulatorCommandLine& line) {
+  const ControlAnswer answer = CallEmulator(line, "GET", "faults");
+  if (!answer.ok) return FailControl("cannot list the faults", answer);
+  return PrintList(line, ListOf(answer.json, "faults"),
                    {"id", "on", "action", "user", "method", "path", "event", "nth", "every",
                     "times", "probability", "seed", "matched", "fired"});
 }
 
-int FaultDelete(const Line& line) {
+int FaultDelete(const EmulatorCommandLine& line) {
   const std::string id = std::to_string(line.fault.id);
-  Struct answer;
-  const int code = Ask(line, "DELETE", "faults/" + id, "", &answer);
-  if (code != kExitOk) return code;
+  const ControlAnswer answer = CallEmulator(line, "DELETE", "faults/" + id);
+  if (!answer.ok) return FailControl("cannot delete the fault", answer);
   return PrintDone(line, answer, "deleted fault " + id);
 }
 
-int FaultClear(const Line& line) {
-  Struct answer;
-  const int code = Ask(line, "DELETE", "faults", "", &answer);
-  if (code != kExitOk) return code;
-  return PrintDone(line, answer, "deleted " + Field(answer, "deleted") + " faults");
+int FaultClear(const EmulatorCommandLine& line) {
+  const ControlAnswer answer = CallEmulator(line, "DELETE", "faults");
+  if (!answer.ok) return FailControl("cannot delete the faults", answer);
+  return PrintDone(line, answer, "deleted " + Field(answer.json, "deleted") + " faults");
 }
 
-void AddFaultAdd(CLI::App& fault, Line& line, Run& run) {
+void AddFaultAdd(CLI::App& fault, EmulatorCommandLine& line, Run& run) {
   CLI::App* add = fault.add_subcommand("add", "Add a rule by which something goes wrong");
   FaultOptions& o = line.fault;
   add->add_option("action", o.action,
@@ -256,15 +159,14 @@ void AddFaultAdd(CLI::App& fault, Line& line, Run& run) {
 
 // --- connections ---
 
-int ConnectionList(const Line& line) {
-  Struct answer;
-  const int code = Ask(line, "GET", "connections", "", &answer);
-  if (code != kExitOk) return code;
-  return PrintList(line, ListOf(answer, "connections"),
+int ConnectionList(const EmulatorCommandLine& line) {
+  const ControlAnswer answer = CallEmulator(line, "GET", "connections");
+  if (!answer.ok) return FailControl("cannot list the connections", answer);
+  return PrintList(line, ListOf(answer.json, "connections"),
                    {"id", "user", "client_id", "since", "logged_in", "subscriptions", "state"});
 }
 
-int ConnectionAct(const Line& line) {
+int ConnectionAct(const EmulatorCommandLine& line) {
   const ConnectionOptions& o = line.connection;
   if (o.action.empty()) return ConnectionList(line);
   Body body;
@@ -275,32 +177,32 @@ int ConnectionAct(const Line& line) {
   body.Add("code", o.code);
   body.Add("reason", o.reason);
   body.AddFlag("reset", o.reset);
-  Struct answer;
-  const int code = Ask(line, "POST", "connections/" + o.action, body.Text(), &answer);
-  if (code != kExitOk) return code;
-  return PrintDone(line, answer, o.action + ": " + Field(answer, "connections"));
+  const ControlAnswer answer = CallEmulator(line, "POST", "connections/" + o.action, body.Text());
+  if (!answer.ok) return FailControl("cannot act on the connections", answer);
+  return PrintDone(line, answer, o.action + ": " + Field(answer.json, "connections"));
 }
 
 // --- clock ---
 
-int ClockAct(const Line& line) {
+int ClockAct(const EmulatorCommandLine& line) {
   const ClockOptions& o = line.clock;
   Body body;
   body.Add("advance_ms", o.advance_ms);
   if (o.freeze || o.resume) body.Field("freeze").set_bool_value(o.freeze);
   const bool changes = o.advance_ms || o.freeze || o.resume;
-  Struct answer;
-  const int code = changes ? Ask(line, "POST", "clock", body.Text(), &answer)
-                           : Ask(line, "GET", "clock", "", &answer);
-  if (code != kExitOk) return code;
-  if (line.global.json) return PrintDone(line, answer, "");
-  std::cout << Table({{"now", Field(answer, "now")},
-                      {"ahead_ms", Field(answer, "ahead_ms")},
-                      {"frozen", Field(answer, "frozen")}});
+  const ControlAnswer answer = changes ? CallEmulator(line, "POST", "clock", body.Text())
+                                       : CallEmulator(line, "GET", "clock");
+  if (!answer.ok) return FailControl("cannot use the clock", answer);
+  if (line.global->json) return PrintDone(line, answer, "");
+  std::cout << Table({{"now", Field(answer.json, "now")},
+                      {"ahead_ms", Field(answer.json, "ahead_ms")},
+                      {"frozen", Field(answer.json, "frozen")}});
   return FinishOutput();
 }
 
-void AddFaults(CLI::App& group, Line& line, Run& run) {
+}  // namespace
+
+void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, Run& run) {
   CLI::App* fault = group.add_subcommand("fault", "Rules by which things go wrong");
   fault->require_subcommand(1);
   AddFaultAdd(*fault, line, run);
@@ -314,7 +216,7 @@ void AddFaults(CLI::App& group, Line& line, Run& run) {
   });
 }
 
-void AddConnections(CLI::App& group, Line& line, Run& run) {
+void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, Run& run) {
   CLI::App* connections =
       group.add_subcommand("connections", "List the open sockets, or act on some of them");
   ConnectionOptions& o = line.connection;
@@ -335,7 +237,7 @@ void AddConnections(CLI::App& group, Line& line, Run& run) {
   connections->callback([&line, &run] { run = [&line] { return ConnectionAct(line); }; });
 }
 
-void AddClock(CLI::App& group, Line& line, Run& run) {
+void AddEmulatorClock(CLI::App& group, EmulatorCommandLine& line, Run& run) {
   CLI::App* clock = group.add_subcommand("clock", "Show the emulator's time, or move it on");
   ClockOptions& o = line.clock;
   clock->add_option("--advance-ms", o.advance_ms, "Move on by so much at once")
@@ -344,20 +246,6 @@ void AddClock(CLI::App& group, Line& line, Run& run) {
   CLI::Option* freeze = clock->add_flag("--freeze", o.freeze, "Stop it");
   clock->add_flag("--resume", o.resume, "Let it run again")->excludes(freeze);
   clock->callback([&line, &run] { run = [&line] { return ClockAct(line); }; });
-}
-
-}  // namespace
-
-void AddEmulatorControl(CLI::App& group, const GlobalOptions& global,
-                        const EmulatorOptions& options, std::function<int()>& run) {
-  // Lives as long as the command line's callbacks.
-  const auto line = std::make_shared<Line>(Line{global, options, {}, {}, {}});
-  group.add_subcommand("status", "Show what the emulator is and holds")->callback([line, &run] {
-    run = [line] { return ShowOverview(*line); };
-  });
-  AddFaults(group, *line, run);
-  AddConnections(group, *line, run);
-  AddClock(group, *line, run);
 }
 
 }  // namespace talkjsd::talkjsctl

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -186,9 +187,10 @@ class Execution {
   int out_ = -1;  // the emulator's standard output
 };
 
-}  // namespace
-
-int EmulatorExec(const EmulatorExecOptions& options) {
+// Starts an emulator, runs the command with TALKJS_HOST and TALKJS_APP_ID, stops the emulator, and
+// returns the command's exit code: 128 + n for signal n, 127 if there is no such command. Passes
+// signals on to the command.
+int ExecuteWithEmulator(const EmulatorExecOptions& options) {
   if (options.command.empty()) {
     return FailUsage("emulator exec: expected -- and a command behind the emulator's flags");
   }
@@ -201,6 +203,31 @@ int EmulatorExec(const EmulatorExecOptions& options) {
   setenv("TALKJS_HOST", address->c_str(), 1);
   setenv("TALKJS_APP_ID", FlagIn(options.emulator_flags, "--app-id").value_or("demo").c_str(), 1);
   return execution.Run(options.command);
+}
+
+}  // namespace
+
+void AddEmulatorExec(CLI::App& group, EmulatorCommandLine& line, Run& run) {
+  CLI::App* exec = group.add_subcommand(
+      "exec",
+      "Run a command with an emulator of its own: talkjsctl emulator exec [EMULATOR FLAGS] -- "
+      "COMMAND...; returns the command's exit code");
+  exec->allow_extras();
+  exec->fallthrough(false);
+  exec->callback([&line, &run, exec] {
+    line.exec.emulator_flags = exec->remaining();
+    run = [&line] { return ExecuteWithEmulator(line.exec); };
+  });
+}
+
+std::vector<std::string> TakeExecCommand(std::vector<std::string>& arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  const auto group = std::find(arguments.begin(), end, "emulator");
+  const bool is_exec = group != end && std::find(group, end, "exec") != end;
+  if (!is_exec || end == arguments.end()) return {};
+  std::vector<std::string> command(end + 1, arguments.end());
+  arguments.erase(end, arguments.end());
+  return command;
 }
 
 }  // namespace talkjsd::talkjsctl

@@ -9,7 +9,8 @@ namespace talkjsd::emulator {
 Authenticator::Authenticator(std::string app_id, Secret secret_key, const Clock& clock)
     : app_id_(std::move(app_id)), secret_key_(std::move(secret_key)), clock_(clock) {}
 
-absl::StatusOr<Authenticator::Login> Authenticator::CheckAnyUser(std::string_view token) const {
+absl::StatusOr<wire::JwtClaims> Authenticator::Check(std::string_view token,
+                                                     std::string_view type) const {
   wire::JwtClaims claims;
   switch (wire::VerifyJwt(token, secret_key_, clock_.WallMillis() / 1000, &claims)) {
     case wire::JwtVerdict::kValid:
@@ -25,9 +26,24 @@ absl::StatusOr<Authenticator::Login> Authenticator::CheckAnyUser(std::string_vie
     case wire::JwtVerdict::kNotYetValid:
       return Unauthorized("token not yet valid");
   }
-  if (claims.token_type != "user") return Unauthorized("tokenType must be \"user\"");
+  if (claims.token_type != type) {
+    return Unauthorized("tokenType must be \"" + std::string(type) + "\"");
+  }
   if (claims.issuer != app_id_) return Unauthorized("iss must be the app id");
-  return Login{claims.subject, claims.expires};
+  return claims;
+}
+
+absl::StatusOr<Authenticator::Login> Authenticator::CheckAnyUser(std::string_view token) const {
+  const auto claims = Check(token, "user");
+  if (!claims.ok()) return claims.status();
+  return Login{claims->subject, claims->expires};
+}
+
+absl::Status Authenticator::CheckServer(std::string_view token) const {
+  if (wire::ConstantTimeEquals(token, secret_key_.Expose())) return absl::OkStatus();
+  const absl::Status status = Check(token, "app").status();
+  if (status.ok()) return status;
+  return Unauthorized("neither the secret key nor an app token: " + RefusalOf(status).reason);
 }
 
 absl::StatusOr<Authenticator::Login> Authenticator::CheckUser(std::string_view token,

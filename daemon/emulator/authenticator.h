@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/secret.h"
+#include "daemon/wire/jwt.h"
 
 namespace talkjsd::emulator {
 
@@ -30,11 +31,17 @@ class Authenticator {
   // A token of whoever it names.
   absl::StatusOr<Login> CheckAnyUser(std::string_view token) const;
 
+  // The secret key itself, or a token of the app's server (tokenType "app"). 401 for anything else.
+  absl::Status CheckServer(std::string_view token) const;
+
   // A token in exchange for the legacy signature, or for none at all. 401 if the signature is
   // wrong.
   absl::StatusOr<Secret> Boken(std::string_view user_id, std::string_view signature) const;
 
  private:
+  // The claims of a token of this app with that type.
+  absl::StatusOr<wire::JwtClaims> Check(std::string_view token, std::string_view type) const;
+
   const std::string app_id_;
   const Secret secret_key_;
   const Clock& clock_;

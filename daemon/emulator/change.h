@@ -62,12 +62,20 @@ struct SideChanged {
   const ParticipantRecord& participant;
   wire::ConversationDiff diff;
 };
-// Something changed in the side's record that no client gets to see.
+// Something changed in the record that no client gets to see.
+struct ConversationTouched {
+  const ConversationRecord& conversation;
+};
 struct SideTouched {
   const ConversationRecord& conversation;
   const ParticipantRecord& participant;
 };
 struct MessageAdded {
+  const ConversationRecord& conversation;
+  const MessageRecord& message;
+};
+// A message of the past was put in its place; clients are not told.
+struct MessageImported {
   const ConversationRecord& conversation;
   const MessageRecord& message;
 };
@@ -103,9 +111,10 @@ struct WorldReplaced {};
 
 using Change =
     std::variant<UserAdded, UserChanged, UserRemoved, OnlineChanged, ConversationAdded,
-                 ConversationChanged, ConversationRemoved, ConversationLoaded, Joined,
-                 ParticipantChanged, Left, SideChanged, SideTouched, MessageAdded, MessageChanged,
-                 MessageRemoved, ReactionChanged, TypingChanged, KeyRemembered, WorldReplaced>;
+                 ConversationChanged, ConversationTouched, ConversationRemoved, ConversationLoaded,
+                 Joined, ParticipantChanged, Left, SideChanged, SideTouched, MessageAdded,
+                 MessageImported, MessageChanged, MessageRemoved, ReactionChanged, TypingChanged,
+                 KeyRemembered, WorldReplaced>;
 
 }  // namespace talkjsd::emulator
 

@@ -30,11 +30,8 @@ bool IsSubscription(std::string_view method) {
 
 }  // namespace
 
-Connection::Connection(App& app, std::string user_id, std::string client_id, bool known_app)
-    : Subscriber(std::move(user_id)),
-      app_(app),
-      known_app_(known_app),
-      client_id_(std::move(client_id)) {}
+Connection::Connection(App& app, std::string user_id, bool known_app, std::string client_id)
+    : Subscriber(std::move(user_id), std::move(client_id)), app_(app), known_app_(known_app) {}
 
 Connection::~Connection() {
   app_.RemoveConnection(id_);

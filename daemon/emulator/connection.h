@@ -26,7 +26,7 @@ class Connection : public net::ServerSocketHandler, private Subscriber {
  public:
   // `known_app` is false for a socket of another app: every login is refused. `client_id` is what
   // the client calls its session.
-  Connection(App& app, std::string user_id, std::string client_id, bool known_app);
+  Connection(App& app, std::string user_id, bool known_app, std::string client_id = "");
   ~Connection() override;
 
   void OnOpen(net::ServerSocket* socket) override;
@@ -34,8 +34,8 @@ class Connection : public net::ServerSocketHandler, private Subscriber {
   void OnClosed() override;
 
   // --- what the control endpoint shows and does; between OnOpen and OnClosed ---
+  using Subscriber::client_id;
   using Subscriber::user_id;
-  const std::string& client_id() const { return client_id_; }
   UnixMillis opened_at() const { return opened_at_; }
   bool logged_in() const { return logged_in_; }
   size_t subscription_count() const { return Subscriber::subscription_count(); }
@@ -90,7 +90,6 @@ class Connection : public net::ServerSocketHandler, private Subscriber {
 
   App& app_;
   const bool known_app_;
-  const std::string client_id_;
   int64_t id_ = 0;  // in the app's connections
   UnixMillis opened_at_ = 0;
   net::ServerSocket* socket_ = nullptr;  // nullptr before it opened and after it closed

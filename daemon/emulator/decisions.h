@@ -62,6 +62,20 @@
 //  -  translating: "[fr] " before the text; what is no text stays as it is (calls_messages.cc)
 //  -  files are downloaded from where they were uploaded to, without authentication by whoever
 //     knows the token; a measure that does not belong to the subtype is ignored (http_files.h)
+//
+// Of the REST API for servers (rest.h):
+//  -  lists take 1 to kMaxRestPage items a page, kRestPage if not told; more is 400
+//  -  an idempotency key counts within its conversation
+//  -  participants that a PUT of a conversation names and that are in it already stay as they are
+//  -  access "None": to clients the user has left; what he had read is remembered for his return
+//     (World::ShutOut)
+//  -  a number as readUntil may go back, and then makes messages unread again
+//  -  users who are not participants may be said to have reacted
+//  -  an imported message is unread for who is not in its readBy and has read up to an earlier time
+//     (World::IsUnread)
+//  -  `text` is parsed with links and actions, and given back as it came
+//  -  everyoneReadUntil is null where nobody is in the conversation
+//  -  limits of rate, webhooks and notifications are not emulated
 // clang-format on
 #ifndef TALKJSD_EMULATOR_DECISIONS_H_
 #define TALKJSD_EMULATOR_DECISIONS_H_
@@ -106,6 +120,13 @@ inline constexpr size_t kReactionPage = 30, kMaxReactionPage = 100;
 inline constexpr size_t kSearchPage = 10, kMaxSearchPage = 50;
 
 inline constexpr size_t kMaxTranslatedMessages = 100;  // in one call
+inline constexpr size_t kRestPage = 10, kMaxRestPage = 100;
+
+inline constexpr size_t kMaxRestUsers = 100;    // in one PUT
+inline constexpr size_t kMaxRestMessages = 10;  // in one POST or import
+inline constexpr size_t kMaxOperations = 10;    // in one batch
+inline constexpr size_t kMaxIdempotencyKey = 255;
+inline constexpr size_t kMaxParticipantsWithReadBy = 300;
 
 // Between the answer to a GET and a PUBLISH behind it: the `ws` package hands over both in one tick
 // when one read brings them, and the SDK then drops the events.

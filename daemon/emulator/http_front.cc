@@ -12,6 +12,7 @@
 #include "daemon/emulator/http_request.h"
 #include "daemon/emulator/http_search.h"
 #include "daemon/emulator/refusal.h"
+#include "daemon/emulator/rest.h"
 #include "daemon/wire/json.h"
 
 namespace talkjsd::emulator {
@@ -73,6 +74,7 @@ net::ServerResponse AnswerPublic(App& app, const net::ServerRequest& request,
   const Path rest(target.path->begin() + 3, target.path->end());
   if (!rest.empty() && rest[0] == "files") return AnswerFiles(app, request, rest);
   if (!rest.empty() && rest[0] == "me") return AnswerMe(app, request, rest, target.query);
+  if (!rest.empty()) return AnswerRest(app, request, rest, target.query);
   return RefusalResponse(Refuse(404, "NOT_FOUND", "no such path"));
 }
 
@@ -140,8 +142,8 @@ std::unique_ptr<net::ServerSocketHandler> HttpFront::Upgrade(const net::ServerRe
   const Path& path = *target.path;
   if (path[0] != "public_api" || path[1] != "v1" || path[3] != "realtime") return nullptr;
   const auto client_id = QueryValue(target.query, "talkjs-client-id");
-  return std::make_unique<Connection>(app_, path[4], client_id.ok() ? client_id->value_or("") : "",
-                                      path[2] == app_.authenticator().app_id());
+  return std::make_unique<Connection>(app_, path[4], path[2] == app_.authenticator().app_id(),
+                                      client_id.ok() ? client_id->value_or("") : "");
 }
 
 }  // namespace talkjsd::emulator

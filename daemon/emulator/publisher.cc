@@ -93,6 +93,18 @@ void Publisher::Remove(Subscriber& subscriber) {
   }
 }
 
+const std::vector<Subscriber*>& Publisher::SocketsOf(const std::string& user_id) const {
+  static const std::vector<Subscriber*> kNone;
+  const auto found = sockets_.find(user_id);
+  return found == sockets_.end() ? kNone : found->second;
+}
+
+std::vector<std::string> Publisher::ConnectedUsers() const {
+  std::vector<std::string> users;
+  for (const auto& [user_id, sockets] : sockets_) users.push_back(user_id);
+  return users;
+}
+
 void Publisher::Subscribe(Subscriber& subscriber, const Topic& topic) {
   Subscriptions& all = subscriber.subscriptions_;
   switch (topic.kind) {
@@ -110,6 +122,7 @@ void Publisher::Subscribe(Subscriber& subscriber, const Topic& topic) {
       break;
     case Topic::Kind::kMessages:
       all.in_[topic.conversation].messages = true;
+      all.latest_messages_ = topic.conversation;
       break;
     case Topic::Kind::kParticipants:
       all.in_[topic.conversation].participants = true;
@@ -144,7 +157,10 @@ void Publisher::Unsubscribe(Subscriber& subscriber, const Topic& topic) {
   if (found == all.in_.end()) return;
   Subscriptions::InConversation& part = found->second;
   if (topic.kind == Topic::Kind::kConversation) part.side = false;
-  if (topic.kind == Topic::Kind::kMessages) part.messages = false;
+  if (topic.kind == Topic::Kind::kMessages) {
+    part.messages = false;
+    if (all.latest_messages_ == topic.conversation) all.latest_messages_.clear();
+  }
   if (topic.kind == Topic::Kind::kParticipants) part.participants = false;
   if (topic.kind == Topic::Kind::kTyping) part.typing = false;
   if (topic.kind == Topic::Kind::kParticipant) part.participant.erase(topic.user);

@@ -43,6 +43,8 @@ class Subscriptions {
     size_t size() const;
   };
   const InConversation* In(const std::string& conversation_id) const;
+  // The conversation whose messages were subscribed to last; empty if none are.
+  const std::string& latest_messages() const { return latest_messages_; }
   bool all_conversations() const { return all_conversations_; }
   // How many topics.
   size_t size() const;
@@ -51,6 +53,7 @@ class Subscriptions {
   friend class Publisher;
   bool all_conversations_ = false;
   std::unordered_map<std::string, InConversation> in_;
+  std::string latest_messages_;
   std::set<std::string> users_;
   std::set<std::string> online_;
 };
@@ -58,12 +61,16 @@ class Subscriptions {
 // A logged-in socket, seen from here.
 class Subscriber {
  public:
-  explicit Subscriber(std::string user_id) : user_id_(std::move(user_id)) {}
+  // `client_id` names the session across its sockets; only servers are told.
+  explicit Subscriber(std::string user_id, std::string client_id = "")
+      : user_id_(std::move(user_id)), client_id_(std::move(client_id)) {}
   virtual ~Subscriber() = default;
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
   const std::string& user_id() const { return user_id_; }
+  const std::string& client_id() const { return client_id_; }
+  const Subscriptions& subscriptions() const { return subscriptions_; }
   size_t subscription_count() const { return subscriptions_.size(); }
 
   // The events of one call, as one PUBLISH.
@@ -72,6 +79,7 @@ class Subscriber {
  private:
   friend class Publisher;
   const std::string user_id_;
+  const std::string client_id_;
   Subscriptions subscriptions_;
   std::vector<EventText> pending_;
 };
@@ -87,6 +95,10 @@ class Publisher {
   // the subscriptions and what was not yet delivered. Both are no-ops if done already.
   void Add(Subscriber& subscriber);
   void Remove(Subscriber& subscriber);
+
+  // Those that were added, of one user.
+  const std::vector<Subscriber*>& SocketsOf(const std::string& user_id) const;
+  std::vector<std::string> ConnectedUsers() const;
 
   // Of a subscriber that was added. Twice is once.
   void Subscribe(Subscriber& subscriber, const Topic& topic);
@@ -116,6 +128,7 @@ class Publisher {
   void On(const UserRemoved&) {}        // the protocol has no event for it
   void On(const ConversationAdded&) {}  // nobody is in it yet
   void On(const ConversationChanged& change);
+  void On(const ConversationTouched&) {}
   void On(const ConversationRemoved& change);
   void On(const ConversationLoaded& change);
   void On(const Joined& change);
@@ -124,6 +137,7 @@ class Publisher {
   void On(const SideChanged& change);
   void On(const SideTouched&) {}
   void On(const MessageAdded& change);
+  void On(const MessageImported&) {}
   void On(const MessageChanged& change);
   void On(const MessageRemoved& change);
   void On(const ReactionChanged& change);

@@ -5,13 +5,15 @@
 
 #include "daemon/emulator/emoji.h"
 #include "daemon/emulator/refusal.h"
+#include "daemon/emulator/world.h"
 #include "daemon/wire/markup.h"
 
 namespace talkjsd::emulator {
 namespace json = boost::json;
 namespace {
 
-json::array EncodeTexts(const std::vector<std::string>& texts) {
+template <typename Texts>
+json::array EncodeTexts(const Texts& texts) {
   return json::array(texts.begin(), texts.end());
 }
 
@@ -52,7 +54,8 @@ absl::StatusOr<wire::Notify> DecodeNotify(const json::value& value) {
 
 // --- messages ---
 
-void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content) {
+void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content,
+                 std::string& markup) {
   std::string text;
   const bool has_text = reader.Take("text") != nullptr;
   reader.Text("text", text);
@@ -63,6 +66,7 @@ void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content)
   if (has_text) {
     content.assign(1, wire::ContentBlock());
     content.front().children = wire::ParseMarkup(text, wire::MarkupMode::kFull);
+    markup = std::move(text);
   }
   if (value == nullptr) {
     if (content.empty()) reader.Fail("text", "text, or a list of blocks as content");
@@ -78,6 +82,8 @@ void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content)
   }
   if (blocks->empty()) return reader.Fail("content", "at least one block");
   content = *std::move(blocks);
+  markup.clear();
+  reader.Text("markup", markup);
 }
 
 absl::Status ReadReactionUser(const json::value& value, const Place& place,
@@ -177,8 +183,9 @@ MessageKey DefaultPosition(const ConversationRecord& conversation,
 
 int64_t UnreadBehind(const ConversationRecord& conversation, const ParticipantRecord& participant) {
   const auto first = conversation.messages.upper_bound(participant.read_position);
-  return std::count_if(first, conversation.messages.end(),
-                       [&](const auto& entry) { return !IsBy(entry.second, participant.user_id); });
+  return std::count_if(first, conversation.messages.end(), [&](const auto& entry) {
+    return World::IsUnread(entry.second, participant);
+  });
 }
 
 }  // namespace
@@ -193,6 +200,8 @@ json::object EncodeRecord(const UserRecord& user) {
   json::object tokens;
   for (const std::string& token : user.push_tokens) tokens[token] = true;
   if (!tokens.empty()) out["pushTokens"] = std::move(tokens);
+  if (user.availability_text) out["availabilityText"] = *user.availability_text;
+  out["createdAt"] = user.created_at;
   return out;
 }
 
@@ -228,7 +237,17 @@ json::object EncodeSide(const ConversationRecord& conversation,
 json::object EncodeRecord(const MessageRecord& record) {
   json::object out = wire::EncodeMessage(record.message);
   out["reactions"] = EncodeReactions(record.reactions);
+  if (!record.markup.empty()) out["markup"] = record.markup;
+  if (!record.read_by.empty()) out["readBy"] = EncodeTexts(record.read_by);
   return out;
+}
+
+json::object EncodeShutOut(const ConversationRecord& conversation) {
+  json::object sides;
+  for (const auto& [user_id, side] : conversation.shut_out) {
+    sides[user_id] = EncodeSide(conversation, side);
+  }
+  return sides;
 }
 
 json::object EncodeRecord(const ConversationRecord& conversation) {
@@ -240,6 +259,7 @@ json::object EncodeRecord(const ConversationRecord& conversation) {
   json::array messages;
   for (const auto& [key, record] : conversation.messages) messages.push_back(EncodeRecord(record));
   out["participants"] = std::move(participants);
+  if (!conversation.shut_out.empty()) out["shutOut"] = EncodeShutOut(conversation);
   out["messages"] = std::move(messages);
   return out;
 }
@@ -266,6 +286,8 @@ absl::Status ReadRecord(const json::value& value, const Place& place, UserRecord
   reader.Texts("email", user.email);
   reader.Texts("phone", user.phone);
   ReadPushTokens(reader, user.push_tokens);
+  reader.Text("availabilityText", user.availability_text);
+  reader.Number("createdAt", user.created_at);
   return reader.Finish();
 }
 
@@ -290,8 +312,11 @@ absl::Status ReadRecord(const json::value& value, const Place& place, MessageRec
   reader.Number("editedAt", message.edited_at);
   reader.Text("referencedMessageId", message.referenced_message_id);
   reader.Text("origin", message.origin);
-  ReadContent(reader, message.content);
+  ReadContent(reader, message.content, record.markup);
   ReadReactions(reader, record);
+  std::vector<std::string> readers(record.read_by.begin(), record.read_by.end());
+  reader.Texts("readBy", readers);
+  record.read_by = {readers.begin(), readers.end()};
   message.created_at = record.key.created_at;
   message.is_system = type == "SystemMessage";
   if (reader.ok() && !message.is_system && type != "UserMessage") {
@@ -357,6 +382,24 @@ absl::Status ApplyMarks(const ConversationRecord& conversation, const MessageKey
   participant.unread = marks.unread ? *marks.unread : UnreadBehind(conversation, participant);
   if (participant.unread > static_cast<int64_t>(conversation.messages.size())) {
     return Place(place, "unreadMessageCount").Wrong("there are not so many messages");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadShutOut(const json::value& value, const Place& place,
+                         ConversationRecord& conversation) {
+  if (!value.is_object()) return place.Wrong("expected an object, by user id");
+  const MessageKeys keys = KeysOf(conversation);
+  for (const json::key_value_pair& entry : value.get_object()) {
+    const std::string user_id(entry.key());
+    const Place here(place, user_id);
+    ParticipantRecord& side = conversation.shut_out[user_id];
+    side.user_id = user_id;
+    if (side.joined_at == 0) side.joined_at = conversation.created_at;
+    ReadMarks marks;
+    absl::Status status = ReadSide(entry.value(), here, side, marks);
+    if (status.ok()) status = ApplyMarks(conversation, keys, marks, here, side);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

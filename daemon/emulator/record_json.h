@@ -23,7 +23,8 @@ wire::json::object EncodeRecord(const UserRecord& user);  // without the id
 // Without id, participants, messages.
 wire::json::object EncodeAttributes(const ConversationRecord& conversation);
 wire::json::object EncodeSide(const ConversationRecord& conversation,
-                              const ParticipantRecord& participant);  // without the user's id
+                              const ParticipantRecord& participant);       // without the user's id
+wire::json::object EncodeShutOut(const ConversationRecord& conversation);  // sides by user id
 wire::json::object EncodeRecord(const MessageRecord& record);
 // With participants, by user id, and messages, oldest first; without the id.
 wire::json::object EncodeRecord(const ConversationRecord& conversation);
@@ -56,6 +57,10 @@ MessageKeys KeysOf(const ConversationRecord& conversation);
 // position so far, or to his own newest message, is read.
 absl::Status ApplyMarks(const ConversationRecord& conversation, const MessageKeys& keys,
                         const ReadMarks& marks, const Place& place, ParticipantRecord& participant);
+
+// The sides of those who are shut out, marks applied.
+absl::Status ReadShutOut(const wire::json::value& value, const Place& place,
+                         ConversationRecord& conversation);
 
 }  // namespace talkjsd::emulator
 

@@ -20,6 +20,9 @@ struct UserRecord {
   std::optional<std::vector<std::string>> email;
   std::optional<std::vector<std::string>> phone;
   std::set<std::string> push_tokens;  // "fcm:..." or "apns:..."
+  // Only servers get to see these.
+  std::optional<std::string> availability_text;
+  UnixMillis created_at = 0;
 };
 
 // A message's place in its conversation: by time, then by order of arrival in the app.
@@ -46,6 +49,9 @@ struct MessageRecord {
   // As sent: `reactions` stays empty, and `referenced_message_id` may name a message deleted since.
   wire::Message message;
   std::map<std::string, EmojiRecord> reactions;  // by emoji
+  // The markup that `message.content` was made from; empty if it came as nodes.
+  std::string markup;
+  std::set<std::string> read_by;  // of an imported message: who counts as having read it
 };
 
 // The properties of a side that change with messages and reading.
@@ -83,6 +89,8 @@ struct ConversationRecord {
   std::vector<std::string> welcome_messages;
   wire::CustomMap custom;
   std::map<std::string, ParticipantRecord> participants;  // by user id
+  // Who was given the access "None": as if he had left, but what he had read is remembered.
+  std::map<std::string, ParticipantRecord> shut_out;  // by user id
   std::map<MessageKey, MessageRecord> messages;
   std::map<std::string, TypingRecord> typing;  // by user id
   UnixMillis last_joined_at = 0;               // the newest joinedAt there ever was
@@ -116,6 +124,7 @@ struct UserWrite {
   wire::Patch<std::vector<std::string>> email;
   wire::Patch<std::vector<std::string>> phone;
   wire::Patch<std::map<std::string, bool>> push_tokens;  // false unregisters; null unregisters all
+  wire::Patch<std::string> availability_text;
 };
 
 struct ConversationWrite {
@@ -135,10 +144,21 @@ struct NewMessage {
   std::optional<std::string> referenced_message_id;
   wire::CustomMap custom;
   std::string idempotency_key;  // empty: none
+  std::string markup;           // what `content` was made from, if it was
+};
+
+// A message that the app's own server puts into a conversation.
+struct ServerMessage {
+  NewMessage message;
+  std::optional<std::string> sender_id;  // nullopt: a system message
+  // Of a message that is imported.
+  UnixMillis created_at = 0;
+  std::set<std::string> read_by;
 };
 
 struct MessageWrite {
   std::optional<std::vector<wire::ContentBlock>> content;
+  std::string markup;  // what `content` was made from, if it was
   wire::Patch<wire::CustomPatch> custom;
 };
 

@@ -8,6 +8,7 @@ namespace talkjsd::emulator {
 namespace {
 
 constexpr char kCodePayload[] = "talkjs/error-code";
+constexpr char kFieldPayload[] = "talkjs/field";
 
 absl::StatusCode CodeFor(int status) {
   switch (status) {
@@ -53,10 +54,17 @@ Refusal RefusalOf(const absl::Status& status) {
   } else {
     refusal.code = refusal.status == 400 ? "BAD_REQUEST" : "INTERNAL_ERROR";
   }
+  if (const auto field = status.GetPayload(kFieldPayload)) refusal.field = std::string(*field);
   return refusal;
 }
 
 absl::Status BadRequest(std::string_view reason) { return Refuse(400, "BAD_REQUEST", reason); }
+
+absl::Status BadField(std::string_view field, std::string_view reason) {
+  absl::Status status = BadRequest(std::string(field) + ": " + std::string(reason));
+  status.SetPayload(kFieldPayload, absl::Cord(std::string(field)));
+  return status;
+}
 
 absl::Status Unauthorized(std::string_view reason) { return Refuse(401, "UNAUTHORIZED", reason); }
 

@@ -14,6 +14,7 @@ struct Refusal {
   int status = 500;  // of the answer: 400, 401, 403, 404, 405, 409 or 500
   std::string code;  // errorCode
   std::string reason;
+  std::string field;  // which property of the request is wrong, if it is one
 };
 
 absl::Status Refuse(int status, std::string_view code, std::string_view reason);
@@ -23,7 +24,9 @@ absl::Status Refuse(int status, std::string_view code, std::string_view reason);
 Refusal RefusalOf(const absl::Status& status);
 
 // The errors used in more than one place.
-absl::Status BadRequest(std::string_view reason);    // 400 BAD_REQUEST
+absl::Status BadRequest(std::string_view reason);  // 400 BAD_REQUEST
+// 400 BAD_REQUEST: "field: reason".
+absl::Status BadField(std::string_view field, std::string_view reason);
 absl::Status Unauthorized(std::string_view reason);  // 401 UNAUTHORIZED
 absl::Status UserNotFound();                         // 404 USER_NOT_FOUND
 absl::Status ConversationNotFound();                 // 404 CONVERSATION_NOT_FOUND

@@ -11,7 +11,7 @@ namespace json = boost::json;
 namespace {
 
 absl::Status Wrong(std::string_view name, std::string_view expected) {
-  return BadRequest(std::string(name) + ": expected " + std::string(expected));
+  return BadField(name, "expected " + std::string(expected));
 }
 
 // Reads properties of one object one after another; the first thing wrong is kept, the rest is then
@@ -102,7 +102,7 @@ class Reader {
     if (value == nullptr) return;
     auto content = wire::DecodeContent(*value);
     if (!content.ok()) {
-      status_ = BadRequest("content: " + std::string(content.status().message()));
+      status_ = BadField("content", std::string(content.status().message()));
       return;
     }
     into = *std::move(content);

@@ -153,6 +153,7 @@ absl::Status DocumentReader::ReadUser(const std::string& id, const json::value& 
   } else {
     user.shown.id = user.shown.name = id;
     user.shown.role.assign("default");
+    user.created_at = now_;
   }
   if (absl::Status status = ReadRecord(value, place, user); !status.ok()) return status;
   if (old == nullptr || EncodeRecord(user) != EncodeRecord(*old)) {
@@ -171,6 +172,7 @@ absl::Status DocumentReader::ReadConversation(const std::string& id, const json:
   ObjectReader reader(value, place);
   const json::value* messages = reader.Take("messages");
   const json::value* participants = reader.Take("participants");
+  const json::value* shut_out = reader.Take("shutOut");
   if (messages != nullptr) {
     absl::Status status = ReadMessages(*messages, Place(place, "messages"), conversation);
     if (!status.ok()) return status;
@@ -185,6 +187,16 @@ absl::Status DocumentReader::ReadConversation(const std::string& id, const json:
   if (status.ok()) {
     status =
         ReadSides(participants, Place(place, "participants"), messages != nullptr, conversation);
+  }
+  if (status.ok() && shut_out != nullptr) {
+    const Place here(place, "shutOut");
+    status = ReadShutOut(*shut_out, here, conversation);
+    for (const auto& [user_id, side] : conversation.shut_out) {
+      if (status.ok()) status = CheckUser(user_id, Place(here, user_id));
+      if (status.ok() && conversation.participants.contains(user_id)) {
+        status = Place(here, user_id).Wrong("the user is a participant");
+      }
+    }
   }
   if (!status.ok()) return status;
   if (old == nullptr || EncodeRecord(conversation) != EncodeRecord(*old)) {
@@ -322,8 +334,11 @@ absl::Status DocumentReader::ReadKeys(const json::value* value, const Place& pla
     SentRecord record;
     record.sent_at = now_;
     if (absl::Status status = ReadRecord(item, here, record); !status.ok()) return status;
-    absl::Status status = CheckUser(record.user_id, Place(here, "userId"));
-    if (!status.ok()) return status;
+    // Those of the app's own servers have no user.
+    if (!record.user_id.empty()) {
+      absl::Status status = CheckUser(record.user_id, Place(here, "userId"));
+      if (!status.ok()) return status;
+    }
     if (!conversation_of_.contains(record.message_id) &&
         (world_ == nullptr || world_->FindMessage(record.message_id) == nullptr)) {
       return Place(here, "messageId").Wrong("there is no such message");

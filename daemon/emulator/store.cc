@@ -6,7 +6,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <system_error>
+#include <unordered_set>
+#include <utility>
 #include <variant>
 
 #include "daemon/base/error.h"
@@ -153,16 +156,21 @@ absl::StatusOr<WorldRecords> Store::Load() {
     });
   });
   if (!status.ok()) return status;
+  std::map<std::string, json::value> shut_out;  // read when the messages are there
   status = ForEachRow("SELECT id, record FROM conversations", [&](Statement& row) {
     ConversationRecord& conversation = records.conversations[std::string(row.Text(0))];
     conversation.id = row.Text(0);
     return ReadJson(row.Text(1), [&](const json::value& value, const Place& place) {
       ObjectReader reader(value, place);
       ReadAttributes(reader, conversation);
+      if (const json::value* sides = reader.Take("shutOut")) shut_out[conversation.id] = *sides;
       return reader.Finish();
     });
   });
   if (status.ok()) status = LoadMessages(records);
+  for (const auto& [id, sides] : shut_out) {
+    if (status.ok()) status = ReadShutOut(sides, Place(), records.conversations[id]);
+  }
   if (status.ok()) status = LoadSides(records);
   if (status.ok()) status = LoadKeys(records);
   if (!status.ok()) return status;
@@ -211,13 +219,19 @@ absl::Status Store::LoadSides(WorldRecords& records) {
   });
 }
 
+// A key whose message is gone may be used again.
 absl::Status Store::LoadKeys(WorldRecords& records) {
-  return ForEachRow("SELECT user, key, message, sent FROM keys ORDER BY number",
-                    [&](Statement& row) {
-                      records.sent.push_back({std::string(row.Text(0)), std::string(row.Text(1)),
-                                              std::string(row.Text(2)), row.Int(3)});
-                      return absl::OkStatus();
-                    });
+  std::unordered_set<std::string_view> ids;
+  for (const auto& [id, conversation] : records.conversations) {
+    for (const auto& [key, record] : conversation.messages) ids.insert(record.message.id);
+  }
+  const char* sql = "SELECT user, key, message, sent FROM keys ORDER BY number";
+  return ForEachRow(sql, [&](Statement& row) {
+    SentRecord key{std::string(row.Text(0)), std::string(row.Text(1)), std::string(row.Text(2)),
+                   row.Int(3)};
+    if (ids.contains(key.message_id)) records.sent.push_back(std::move(key));
+    return absl::OkStatus();
+  });
 }
 
 absl::Status Store::LoadFiles(FileStore& files) {
@@ -239,6 +253,7 @@ absl::Status Store::LoadFiles(FileStore& files) {
 // --- noting ---
 
 void Store::NoteSides(const ConversationRecord& conversation) {
+  if (!conversation.shut_out.empty()) conversations_.insert(conversation.id);
   for (const auto& [user_id, participant] : conversation.participants) {
     sides_.emplace(conversation.id, user_id);
   }
@@ -262,17 +277,30 @@ void Store::Note(const Change& change) {
     void operator()(const ConversationChanged& c) {
       store.conversations_.insert(c.conversation.id);
     }
+    void operator()(const ConversationTouched& c) {
+      store.conversations_.insert(c.conversation.id);
+    }
     void operator()(const ConversationRemoved& c) { store.dropped_.insert(c.conversation.id); }
     void operator()(const ConversationLoaded& c) { store.NoteAll(c.conversation); }
     void operator()(const Joined& c) {
-      store.conversations_.insert(c.conversation.id);  // its lastJoinedAt
+      store.conversations_.insert(c.conversation.id);  // its lastJoinedAt, and who is shut out
       Side(c.conversation, c.participant.user_id);
     }
     void operator()(const ParticipantChanged& c) { Side(c.conversation, c.participant.user_id); }
-    void operator()(const Left& c) { Side(c.conversation, c.user_id); }
+    void operator()(const Left& c) {
+      store.conversations_.insert(c.conversation.id);  // who is shut out
+      Side(c.conversation, c.user_id);
+    }
     void operator()(const SideChanged& c) { Side(c.conversation, c.participant.user_id); }
     void operator()(const SideTouched& c) { Side(c.conversation, c.participant.user_id); }
-    void operator()(const MessageAdded& c) { store.messages_.insert(c.message.message.id); }
+    void operator()(const MessageAdded& c) {
+      store.messages_.insert(c.message.message.id);
+      if (c.message.message.sender_id) Side(c.conversation, *c.message.message.sender_id);
+    }
+    void operator()(const MessageImported& c) {
+      store.messages_.insert(c.message.message.id);
+      store.NoteSides(c.conversation);  // how much is unread
+    }
     void operator()(const MessageChanged& c) { store.messages_.insert(c.message.message.id); }
     void operator()(const MessageRemoved& c) {
       store.messages_.insert(c.message_id);
@@ -350,14 +378,16 @@ absl::Status Store::WriteUser(const World& world, const std::string& id) {
 }
 
 absl::Status Store::WriteConversation(const World& world, const std::string& id) {
-  const ConversationRecord* conversation = world.PeekConversation(id);
+  const ConversationRecord* conversation = world.LookUpConversation(id);
   if (conversation == nullptr) return statements_[kDeleteConversation].Bind(1, id).Run();
-  const std::string record = json::serialize(EncodeAttributes(*conversation));
+  json::object attributes = EncodeAttributes(*conversation);
+  if (!conversation->shut_out.empty()) attributes["shutOut"] = EncodeShutOut(*conversation);
+  const std::string record = json::serialize(attributes);
   return statements_[kPutConversation].Bind(1, id).Bind(2, record).Run();
 }
 
 absl::Status Store::WriteSide(const World& world, const Side& side) {
-  const ConversationRecord* conversation = world.PeekConversation(side.first);
+  const ConversationRecord* conversation = world.LookUpConversation(side.first);
   const bool is_there = conversation != nullptr && conversation->participants.contains(side.second);
   if (!is_there) return statements_[kDeleteSide].Bind(1, side.first).Bind(2, side.second).Run();
   const ParticipantRecord& participant = conversation->participants.at(side.second);

@@ -82,6 +82,7 @@ wire::UserDiff World::ApplyUser(UserRecord& user, const UserWrite& write) {
   if (auto changed = SetCustom(write.custom, user.shown.custom)) diff.custom = *std::move(changed);
   if (write.email.present) user.email = write.email.value;
   if (write.phone.present) user.phone = write.phone.value;
+  if (write.availability_text.present) user.availability_text = write.availability_text.value;
   if (write.push_tokens.present) {
     if (!write.push_tokens.value) user.push_tokens.clear();
     for (const auto& [token, registered] :
@@ -114,6 +115,7 @@ absl::Status World::PutUser(std::string_view id, const UserWrite& write) {
   UserRecord& user = users_[std::string(id)];
   user.shown.id = id;
   user.shown.role = "default";
+  user.created_at = clock_.WallMillis();
   ApplyUser(user, write);
   Tell(UserAdded{user});
   return absl::OkStatus();
@@ -319,13 +321,18 @@ void World::Join(ConversationRecord& conversation, std::string_view user_id,
                  const ParticipantWrite& write) {
   ParticipantRecord& me = conversation.participants[std::string(user_id)];
   me.user_id = user_id;
+  const auto before = conversation.shut_out.extract(me.user_id);
+  if (!before.empty()) me = before.mapped();
   me.access = write.access.value.value_or(wire::Access::kReadWrite);
   me.notify = write.notify.value.value_or(wire::Notify::kOn);
-  me.joined_at = last_joined_at_ = TimeAfter(last_joined_at_);
-  me.read_until = me.joined_at;
-  if (!conversation.messages.empty()) {
-    me.read_position = conversation.messages.rbegin()->first;
+  if (before.empty()) {
+    me.joined_at = last_joined_at_ = TimeAfter(last_joined_at_);
+    me.read_until = me.joined_at;
+    if (!conversation.messages.empty()) {
+      me.read_position = conversation.messages.rbegin()->first;
+    }
   }
+  CountUnread(conversation, me);
   me.told = CountersOf(conversation, me, EveryoneReadUntil(conversation));
   conversation.last_joined_at = std::max(conversation.last_joined_at, me.joined_at);
   conversations_of_[me.user_id].insert(conversation.id);
@@ -356,16 +363,21 @@ absl::Status World::WriteParticipant(std::string_view caller, std::string_view c
   if (caller != user_id && !conversation->participants.contains(std::string(caller))) {
     return NotAParticipant();
   }
-  const auto found = conversation->participants.find(std::string(user_id));
-  if (found == conversation->participants.end()) {
+  return WriteMember(*conversation, user_id, mode, write);
+}
+
+absl::Status World::WriteMember(ConversationRecord& conversation, std::string_view user_id,
+                                JoinMode mode, const ParticipantWrite& write) {
+  const auto found = conversation.participants.find(std::string(user_id));
+  if (found == conversation.participants.end()) {
     if (mode == JoinMode::kUpdate) return ParticipantNotFound();
-    Join(*conversation, user_id, write);
+    Join(conversation, user_id, write);
     return absl::OkStatus();
   }
   if (mode == JoinMode::kCreate) {
     return Refuse(409, "PARTICIPANT_ALREADY_EXISTS", "Already a participant");
   }
-  EditParticipant(*conversation, found->second, write);
+  EditParticipant(conversation, found->second, write);
   return absl::OkStatus();
 }
 
@@ -378,12 +390,16 @@ absl::Status World::RemoveParticipant(std::string_view caller, std::string_view 
   if (caller == user_id && !present) return ParticipantNotFound();
   if (!conversation->participants.contains(std::string(caller))) return NotAParticipant();
   if (!present) return ParticipantNotFound();
-  StopTyping(*conversation, leaver);
-  conversation->participants.erase(leaver);
-  conversations_of_[leaver].erase(conversation->id);
-  Tell(Left{*conversation, leaver});
-  TellSides(*conversation);
+  RemoveMember(*conversation, leaver);
   return absl::OkStatus();
+}
+
+void World::RemoveMember(ConversationRecord& conversation, const std::string& user_id) {
+  StopTyping(conversation, user_id);
+  conversation.participants.erase(user_id);
+  conversations_of_[user_id].erase(conversation.id);
+  Tell(Left{conversation, user_id});
+  TellSides(conversation);
 }
 
 wire::Participant World::ParticipantOf(const ParticipantRecord& record) {

@@ -139,16 +139,44 @@ class World {
   void ExpireTyping();
   MonoTime NextTypingEnd() const;  // kNever if nobody types
 
-  // --- the whole ---
+  // --- for the app's own servers (world_server.cc): on nobody's behalf, so without a caller's
+  // limits. Pointers hold until the next change. ---
   const std::unordered_map<std::string, UserRecord>& users() const { return users_; }
   template <typename Visit>  // void(const ConversationRecord&), in no particular order
   void ForEachConversation(Visit visit) const {
     for (const auto& [id, conversation] : conversations_) visit(*conversation);
   }
-  // nullptr if there is none.
-  const ConversationRecord* PeekConversation(std::string_view id) const {
-    return FindConversation(id);
-  }
+  const ConversationRecord* LookUpConversation(std::string_view id) const;
+  std::vector<const ConversationRecord*> ConversationsOf(std::string_view user_id) const;
+  const MessageRecord* LookUpMessage(std::string_view conversation_id, std::string_view id) const;
+  bool IsTyping(std::string_view user_id) const;  // anywhere
+  absl::Status DeleteConversation(std::string_view id);
+  absl::Status Admit(std::string_view conversation_id, std::string_view user_id, JoinMode mode,
+                     const ParticipantWrite& write);
+  absl::Status Dismiss(std::string_view conversation_id, std::string_view user_id);
+  // Access "None": out of the conversation until he is admitted again, which takes up where he was.
+  // 404 if he is neither in it nor shut out.
+  absl::Status ShutOut(std::string_view conversation_id, std::string_view user_id);
+  // Everything up to that time counts as read, everything later does not.
+  absl::Status SetReadUntil(std::string_view conversation_id, std::string_view user_id,
+                            UnixMillis until);
+  // 400 unless `message` could be posted or imported.
+  absl::Status CheckMessage(std::string_view conversation_id, const ServerMessage& message) const;
+  absl::StatusOr<std::string> PostMessage(std::string_view conversation_id, ServerMessage message);
+  // Without telling anybody, without looking at the idempotency key.
+  absl::StatusOr<std::string> ImportMessage(std::string_view conversation_id,
+                                            ServerMessage message);
+  absl::Status EditAnyMessage(std::string_view conversation_id, std::string_view message_id,
+                              const MessageWrite& write);
+  absl::Status DeleteAnyMessage(std::string_view conversation_id, std::string_view message_id);
+  // 404 for an unknown user. Taking back what is not there is no error.
+  absl::Status SetReaction(std::string_view conversation_id, std::string_view message_id,
+                           std::string_view emoji, std::string_view user_id, bool present);
+  // Others than the sender.
+  static std::vector<std::string> ReadersOf(const ConversationRecord& conversation,
+                                            const MessageRecord& record);
+
+  // --- the whole ---
   const MessageRecord* FindMessage(std::string_view id) const;
   uint64_t next_message_number() const { return next_message_number_; }
   // Oldest first.
@@ -162,6 +190,7 @@ class World {
   // --- views ---
   static wire::Conversation SideOf(const ConversationRecord& conversation,
                                    const ParticipantRecord& participant);
+  static bool IsUnread(const MessageRecord& record, const ParticipantRecord& participant);
   static wire::Participant ParticipantOf(const ParticipantRecord& record);
   // Who types, apart from `viewer`, and since when.
   static std::map<std::string, UnixMillis> OthersTyping(const ConversationRecord& conversation,
@@ -207,10 +236,25 @@ class World {
   absl::StatusOr<EnteredMessage> EnterMessage(std::string_view caller,
                                               std::string_view conversation_id,
                                               std::string_view message_id) const;
+  // Of somebody who exists.
+  absl::Status WriteMember(ConversationRecord& conversation, std::string_view user_id,
+                           JoinMode mode, const ParticipantWrite& write);
+  void RemoveMember(ConversationRecord& conversation, const std::string& user_id);
   void Join(ConversationRecord& conversation, std::string_view user_id,
             const ParticipantWrite& write);
   void EditParticipant(ConversationRecord& conversation, ParticipantRecord& participant,
                        const ParticipantWrite& write);
+  absl::StatusOr<EnteredMessage> FindAnyMessage(std::string_view conversation_id,
+                                                std::string_view message_id) const;
+  MessageRecord& AddMessage(ConversationRecord& conversation, MessageKey key, NewMessage message);
+  // Everything that follows from a message that was just sent.
+  void AfterSending(ConversationRecord& conversation, const MessageRecord& record);
+  void Edit(EnteredMessage entered, const MessageWrite& write);
+  void Delete(EnteredMessage entered);
+  absl::Status React(EnteredMessage entered, std::string_view user_id, std::string_view emoji);
+  // False if there was nothing to take back.
+  bool Unreact(EnteredMessage entered, std::string_view user_id, std::string_view emoji);
+  static void CountUnread(const ConversationRecord& conversation, ParticipantRecord& participant);
   // Now, or just after `newest` where that would be the same millisecond.
   UnixMillis TimeAfter(UnixMillis newest) const;
   UnixMillis TimeForMessage(const ConversationRecord& conversation) const;
@@ -235,7 +279,7 @@ class World {
   std::unordered_map<std::string, MessagePlace> messages_;                   // by message id
   uint64_t next_message_number_ = 1;
   UnixMillis last_joined_at_ = 0;                  // over all conversations
-  std::unordered_map<std::string, SentKey> sent_;  // by user id and idempotency key
+  std::unordered_map<std::string, SentKey> sent_;  // by sender and idempotency key
   std::deque<std::string> sent_order_;
   std::set<std::pair<MonoTime, std::pair<std::string, std::string>>> typing_ends_;
   std::set<std::string, std::less<>> connected_;

@@ -89,12 +89,12 @@ absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
   const auto side = Enter(caller, conversation_id);
   if (!side.ok()) return side.status();
   ConversationRecord& conversation = *side->conversation;
-  ParticipantRecord& me = *side->participant;
-  const std::string sent_key = SentKeyOf(caller, message.idempotency_key);
-  if (!message.idempotency_key.empty()) {
+  const std::string idempotency_key = message.idempotency_key;
+  const std::string sent_key = SentKeyOf(caller, idempotency_key);
+  if (!idempotency_key.empty()) {
     if (const std::string* id = FindSent(sent_key)) return *id;
   }
-  if (me.access == wire::Access::kRead) {
+  if (side->participant->access == wire::Access::kRead) {
     return Refuse(403, "UNAUTHORIZED_TO_SEND", "read-only access");
   }
   if (message.referenced_message_id) {
@@ -104,31 +104,44 @@ absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
     }
   }
   const MessageKey key{TimeForMessage(conversation), next_message_number_++};
+  MessageRecord& record = AddMessage(conversation, key, std::move(message));
+  record.message.sender_id = std::string(caller);
+  record.message.origin = "rest";
+  if (!idempotency_key.empty()) RememberSent(sent_key, record.message.id);
+  AfterSending(conversation, record);
+  return record.message.id;
+}
+
+MessageRecord& World::AddMessage(ConversationRecord& conversation, MessageKey key,
+                                 NewMessage message) {
   MessageRecord& record = conversation.messages[key];
   record.key = key;
   record.conversation_id = conversation.id;
   record.message.id = wire::MessageId(random_);
-  record.message.sender_id = std::string(caller);
   record.message.custom = std::move(message.custom);
   record.message.created_at = key.created_at;
   record.message.referenced_message_id = std::move(message.referenced_message_id);
-  record.message.origin = "rest";
   record.message.content = std::move(message.content);
+  record.markup = std::move(message.markup);
   messages_[record.message.id] = {conversation.id, key};
-  if (!message.idempotency_key.empty()) RememberSent(sent_key, record.message.id);
+  return record;
+}
 
+void World::AfterSending(ConversationRecord& conversation, const MessageRecord& record) {
+  const std::string sender = record.message.sender_id.value_or("");
   for (auto& [id, participant] : conversation.participants) {
-    if (id != caller) ++participant.unread;
+    if (record.message.is_system || id != sender) {
+      ++participant.unread;
+      continue;
+    }
+    participant.read_until = std::max(participant.read_until, record.key.created_at);
+    participant.read_position = record.key;
+    participant.unread = 0;
+    participant.marked_unread = false;
   }
-  me.read_until = std::max(me.read_until, key.created_at);
-  me.read_position = key;
-  me.unread = 0;
-  me.marked_unread = false;
   Tell(MessageAdded{conversation, record});
-  Tell(SideTouched{conversation, me});
   TellSides(conversation);
-  StopTyping(conversation, me.user_id);
-  return record.message.id;
+  StopTyping(conversation, sender);
 }
 
 absl::StatusOr<World::EnteredMessage> World::EnterMessage(std::string_view caller,
@@ -147,38 +160,47 @@ absl::Status World::EditMessage(std::string_view caller, std::string_view conver
                                 std::string_view message_id, const MessageWrite& write) {
   const auto entered = EnterMessage(caller, conversation_id, message_id);
   if (!entered.ok()) return entered.status();
-  MessageRecord& record = *entered->record;
+  Edit(*entered, write);
+  return absl::OkStatus();
+}
+
+void World::Edit(EnteredMessage entered, const MessageWrite& write) {
+  MessageRecord& record = *entered.record;
   wire::MessageDiff diff;
   record.message.edited_at = std::max(clock_.WallMillis(), record.message.created_at);
   diff.edited_at = wire::Patch<UnixMillis>::Of(*record.message.edited_at);
   if (write.content) {
     record.message.content = *write.content;
+    record.markup = write.markup;
     diff.content = write.content;
   }
   if (write.custom.present) {
     wire::ApplyCustom(write.custom, record.message.custom);
     diff.custom = write.custom;
   }
-  Tell(MessageChanged{*entered->conversation, record, std::move(diff)});
-  return absl::OkStatus();
+  Tell(MessageChanged{*entered.conversation, record, std::move(diff)});
 }
 
 absl::Status World::DeleteMessage(std::string_view caller, std::string_view conversation_id,
                                   std::string_view message_id) {
   const auto entered = EnterMessage(caller, conversation_id, message_id);
   if (!entered.ok()) return entered.status();
-  ConversationRecord& conversation = *entered->conversation;
-  const MessageKey key = entered->record->key;
-  const std::string sender = entered->record->message.sender_id.value_or("");
-  const bool was_last = conversation.messages.rbegin()->first == key;
-  conversation.messages.erase(key);
-  messages_.erase(std::string(message_id));
-  for (auto& [id, participant] : conversation.participants) {
-    if (id != sender && key > participant.read_position) --participant.unread;
-  }
-  Tell(MessageRemoved{conversation, std::string(message_id), was_last});
-  TellSides(conversation);
+  Delete(*entered);
   return absl::OkStatus();
+}
+
+void World::Delete(EnteredMessage entered) {
+  ConversationRecord& conversation = *entered.conversation;
+  const MessageKey key = entered.record->key;
+  const std::string message_id = entered.record->message.id;
+  const bool was_last = conversation.messages.rbegin()->first == key;
+  for (auto& [id, participant] : conversation.participants) {
+    if (IsUnread(*entered.record, participant)) --participant.unread;
+  }
+  conversation.messages.erase(key);
+  messages_.erase(message_id);
+  Tell(MessageRemoved{conversation, message_id, was_last});
+  TellSides(conversation);
 }
 
 absl::StatusOr<const MessageRecord*> World::GetMessage(std::string_view caller,
@@ -225,21 +247,26 @@ absl::Status World::AddReaction(std::string_view caller, std::string_view conver
                                 std::string_view message_id, std::string_view emoji) {
   const auto entered = EnterMessage(caller, conversation_id, message_id);
   if (!entered.ok()) return entered.status();
-  MessageRecord& record = *entered->record;
+  return React(*entered, caller, emoji);
+}
+
+absl::Status World::React(EnteredMessage entered, std::string_view user_id,
+                          std::string_view emoji) {
+  MessageRecord& record = *entered.record;
   const std::string name(emoji);
   if (!record.reactions.contains(name) && record.reactions.size() >= kMaxReactionKinds) {
     return BadRequest("a message takes at most 50 different emoji");
   }
   EmojiRecord& uses = record.reactions[name];
-  if (Reacted(uses, caller)) return absl::OkStatus();
+  if (Reacted(uses, user_id)) return absl::OkStatus();
   UnixMillis now = clock_.WallMillis();
   if (uses.users.empty()) {
     uses.created_at = now;
   } else {
     now = std::max(now, uses.users.back().created_at);
   }
-  uses.users.push_back({std::string(caller), now});
-  Tell(ReactionChanged{*entered->conversation, record, name, std::string(caller), now});
+  uses.users.push_back({std::string(user_id), now});
+  Tell(ReactionChanged{*entered.conversation, record, name, std::string(user_id), now});
   return absl::OkStatus();
 }
 
@@ -247,17 +274,21 @@ absl::Status World::RemoveReaction(std::string_view caller, std::string_view con
                                    std::string_view message_id, std::string_view emoji) {
   const auto entered = EnterMessage(caller, conversation_id, message_id);
   if (!entered.ok()) return entered.status();
-  MessageRecord& record = *entered->record;
+  if (Unreact(*entered, caller, emoji)) return absl::OkStatus();
+  return Refuse(404, "REACTION_NOT_FOUND", "No such reaction");
+}
+
+bool World::Unreact(EnteredMessage entered, std::string_view user_id, std::string_view emoji) {
+  MessageRecord& record = *entered.record;
   const std::string name(emoji);
   const auto reaction = record.reactions.find(name);
-  const auto removed = reaction == record.reactions.end()
-                           ? 0
-                           : std::erase_if(reaction->second.users,
-                                           [&](const auto& one) { return one.user_id == caller; });
-  if (removed == 0) return Refuse(404, "REACTION_NOT_FOUND", "No such reaction");
+  if (reaction == record.reactions.end()) return false;
+  const auto removed = std::erase_if(reaction->second.users,
+                                     [&](const auto& one) { return one.user_id == user_id; });
+  if (removed == 0) return false;
   if (reaction->second.users.empty()) record.reactions.erase(reaction);
-  Tell(ReactionChanged{*entered->conversation, record, name, std::string(caller), std::nullopt});
-  return absl::OkStatus();
+  Tell(ReactionChanged{*entered.conversation, record, name, std::string(user_id), std::nullopt});
+  return true;
 }
 
 absl::StatusOr<Page<ReactionRecord>> World::ListReactions(

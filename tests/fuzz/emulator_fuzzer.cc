@@ -42,7 +42,7 @@ void Require(bool condition) {
 // user is not in "private".
 class FuzzedClient : public net::ServerSocket {
  public:
-  FuzzedClient(App& app, std::string user) : app_(app), connection(app, std::move(user), "", true) {
+  FuzzedClient(App& app, std::string user) : app_(app), connection(app, std::move(user), true, "") {
     connection.OnOpen(this);
   }
   ~FuzzedClient() override { connection.OnClosed(); }

@@ -26,7 +26,7 @@ inline constexpr char kTestKey[] = "sk_test_demo";
 // A client at its end of a connection.
 class TestClient : public net::ServerSocket {
  public:
-  TestClient(App& app, std::string user) : connection(app, std::move(user), "123", true) {
+  TestClient(App& app, std::string user) : connection(app, std::move(user), true, "123") {
     connection.OnOpen(this);
   }
   ~TestClient() override { connection.OnClosed(); }

@@ -211,7 +211,7 @@ TEST_F(ConnectionFaultsTest, ATokenIsRefused) {
 TEST_F(ConnectionFaultsTest, AFaultAtOpenHoldsTheSocketFromTheStart) {
   FaultAction action;
   action.kind = FaultKind::kHalfOpen;
-  Connection connection(app, "bob", "", true);
+  Connection connection(app, "bob", true, "");
   connection.SetFaultAtOpen(action);
   class Silent : public net::ServerSocket {
    public:

@@ -44,7 +44,7 @@ class Life {
   std::string Conversation() { return "c/" + std::to_string(Draw(4)); }
   // Some message of the conversation, in its order; empty if there is none.
   std::string Message(const std::string& conversation) {
-    const ConversationRecord* record = world.PeekConversation(conversation);
+    const ConversationRecord* record = world.LookUpConversation(conversation);
     if (record == nullptr || record->messages.empty()) return "";
     auto found = record->messages.begin();
     std::advance(found, static_cast<long>(Draw(record->messages.size())));
