@@ -115,8 +115,9 @@ absl::StatusOr<WorldRecords> DocumentReader::Read(const json::object& document) 
   ObjectReader reader(value, root);
   int64_t format = 0;
   reader.Number("format", format);
+  static_assert(kSnapshotFormat == 1);
   if (reader.ok() && format != kSnapshotFormat) {
-    reader.Fail("format", std::to_string(kSnapshotFormat) + ", the only format that there is");
+    reader.Fail("format", "1, the only format that there is");
   }
   const json::value* users = reader.Take("users");
   const json::value* conversations = reader.Take("conversations");

@@ -268,6 +268,7 @@ class World {
   void Install(WorldRecords records, const Users& before);
   void InstallSent(std::vector<SentRecord> records);
   void InstallConversation(ConversationRecord record);
+  // Takes it out of all indexes; the record is the caller's already.
   void Uninstall(const ConversationRecord& conversation);
 
   const Clock& clock_;

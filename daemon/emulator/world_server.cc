@@ -74,13 +74,6 @@ absl::Status World::DeleteConversation(std::string_view id) {
   const auto found = conversations_.find(std::string(id));
   if (found == conversations_.end()) return ConversationNotFound();
   const std::unique_ptr<ConversationRecord> conversation = std::move(found->second);
-  conversations_.erase(found);
-  for (const auto& [user_id, mark] : conversation->typing) {
-    typing_ends_.erase({mark.until, {conversation->id, user_id}});
-  }
-  for (const auto& [user_id, participant] : conversation->participants) {
-    conversations_of_[user_id].erase(conversation->id);
-  }
   // A key that led to a message of this conversation may be used again with it.
   const auto is_here = [&](const std::string& message_id) {
     const auto place = messages_.find(message_id);
@@ -92,7 +85,7 @@ absl::Status World::DeleteConversation(std::string_view id) {
     sent_.erase(sent);
     return true;
   });
-  for (const auto& [key, record] : conversation->messages) messages_.erase(record.message.id);
+  Uninstall(*conversation);
   Tell(ConversationRemoved{*conversation});
   return absl::OkStatus();
 }

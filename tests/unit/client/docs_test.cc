@@ -50,8 +50,10 @@ TEST(DocsTest, TheGuideExplainsEveryReasonAndState) {
 TEST(DocsTest, TheManualHasEveryOptionOfEveryCommand) {
   const std::string manual = Document("talkjsctl.md");
   const std::regex option("--[a-z][a-z-]+");
-  for (const char* command : {"", "session create", "session list", "session show", "session watch",
-                              "session destroy", "send", "messages", "unreads", "status"}) {
+  for (const char* command :
+       {"", "session create", "session list", "session show", "session watch", "session destroy",
+        "send", "messages", "unreads", "status", "emulator reset", "emulator seed",
+        "emulator snapshot", "emulator restore", "emulator exec"}) {
     const std::string help = Help(command);
     ASSERT_THAT(help, HasSubstr("Usage:")) << command;
     for (auto it = std::sregex_iterator(help.begin(), help.end(), option);

@@ -102,7 +102,7 @@ class Life {
   }
   void Send(const std::string& user, const std::string& c) {
     NewMessage message = TextMessage("text " + std::to_string(Draw(1000)));
-    if (Draw(3) == 0) message.idempotency_key = "key " + std::to_string(Draw(1000));
+    if (Draw(3) == 0) message.idempotency_key = "key " + std::to_string(Draw(1'000'000));
     if (Draw(4) == 0) message.referenced_message_id = Message(c);
     Ignore(world.SendMessage(user, c, std::move(message)).status());
   }
