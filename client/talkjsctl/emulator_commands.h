@@ -69,17 +69,17 @@ struct EmulatorCommandLine {
   EmulatorExecOptions exec;
 };
 
-using Run = std::function<int()>;
+using RunCommand = std::function<int()>;
 
 // Adds the group. The command that is chosen sets `run`.
-void AddEmulatorCommands(CLI::App& app, EmulatorCommandLine& line, Run& run);
+void AddEmulatorCommands(CLI::App& app, EmulatorCommandLine& line, RunCommand& run);
 
 // By area.
-void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, Run& run);
-void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, Run& run);
-void AddEmulatorClock(CLI::App& group, EmulatorCommandLine& line, Run& run);
-void AddEmulatorState(CLI::App& group, EmulatorCommandLine& line, Run& run);
-void AddEmulatorExec(CLI::App& group, EmulatorCommandLine& line, Run& run);
+void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, RunCommand& run);
+void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, RunCommand& run);
+void AddEmulatorClock(CLI::App& group, EmulatorCommandLine& line, RunCommand& run);
+void AddEmulatorState(CLI::App& group, EmulatorCommandLine& line, RunCommand& run);
+void AddEmulatorExec(CLI::App& group, EmulatorCommandLine& line, RunCommand& run);
 
 // A command line of `emulator exec` is the emulator's flags, "--", and the command; that is taken
 // out of `arguments` here, before they are parsed. Empty for any other command line.

@@ -122,7 +122,7 @@ int FaultClear(const EmulatorCommandLine& line) {
   return PrintDone(line, answer, "deleted " + Field(answer.json, "deleted") + " faults");
 }
 
-void AddFaultAdd(CLI::App& fault, EmulatorCommandLine& line, Run& run) {
+void AddFaultAdd(CLI::App& fault, EmulatorCommandLine& line, RunCommand& run) {
   CLI::App* add = fault.add_subcommand("add", "Add a rule by which something goes wrong");
   FaultOptions& o = line.fault;
   add->add_option("action", o.action,
@@ -202,7 +202,7 @@ int ClockAct(const EmulatorCommandLine& line) {
 
 }  // namespace
 
-void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, Run& run) {
+void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, RunCommand& run) {
   CLI::App* fault = group.add_subcommand("fault", "Rules by which things go wrong");
   fault->require_subcommand(1);
   AddFaultAdd(*fault, line, run);
@@ -216,7 +216,7 @@ void AddEmulatorFaults(CLI::App& group, EmulatorCommandLine& line, Run& run) {
   });
 }
 
-void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, Run& run) {
+void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, RunCommand& run) {
   CLI::App* connections =
       group.add_subcommand("connections", "List the open sockets, or act on some of them");
   ConnectionOptions& o = line.connection;
@@ -237,7 +237,7 @@ void AddEmulatorConnections(CLI::App& group, EmulatorCommandLine& line, Run& run
   connections->callback([&line, &run] { run = [&line] { return ConnectionAct(line); }; });
 }
 
-void AddEmulatorClock(CLI::App& group, EmulatorCommandLine& line, Run& run) {
+void AddEmulatorClock(CLI::App& group, EmulatorCommandLine& line, RunCommand& run) {
   CLI::App* clock = group.add_subcommand("clock", "Show the emulator's time, or move it on");
   ClockOptions& o = line.clock;
   clock->add_option("--advance-ms", o.advance_ms, "Move on by so much at once")

@@ -207,7 +207,7 @@ int ExecuteWithEmulator(const EmulatorExecOptions& options) {
 
 }  // namespace
 
-void AddEmulatorExec(CLI::App& group, EmulatorCommandLine& line, Run& run) {
+void AddEmulatorExec(CLI::App& group, EmulatorCommandLine& line, RunCommand& run) {
   CLI::App* exec = group.add_subcommand(
       "exec",
       "Run a command with an emulator of its own: talkjsctl emulator exec [EMULATOR FLAGS] -- "

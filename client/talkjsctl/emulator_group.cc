@@ -24,7 +24,7 @@ int ShowOverview(const EmulatorCommandLine& line) {
 
 }  // namespace
 
-void AddEmulatorCommands(CLI::App& app, EmulatorCommandLine& line, Run& run) {
+void AddEmulatorCommands(CLI::App& app, EmulatorCommandLine& line, RunCommand& run) {
   CLI::App* group = app.add_subcommand(
       "emulator",
       "Control a running talkjs-emulator: faults, connections, clock, state; or run one");

@@ -57,7 +57,7 @@ int WriteSnapshot(const EmulatorCommandLine& line) {
 
 }  // namespace
 
-void AddEmulatorState(CLI::App& group, EmulatorCommandLine& line, Run& run) {
+void AddEmulatorState(CLI::App& group, EmulatorCommandLine& line, RunCommand& run) {
   group.add_subcommand("reset", "Forget everything, and go back to the seed it was started with")
       ->callback([&line, &run] { run = [&line] { return Post(line, "reset", "{}"); }; });
 

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace talkjsd::emulator {
+namespace {
+
+size_t MemoryOf(const FaultWire::Frame& frame) { return sizeof(frame) + frame.text.size(); }
+
+}  // namespace
 
 FaultWire::FaultWire(net::EventLoop& loop, const Clock& clock, std::function<void()> pump)
     : clock_(clock), timer_(loop, std::move(pump)) {}
@@ -43,7 +48,7 @@ void FaultWire::Keep(Queue& queue, Frame frame, Duration delay) {
   if (half_open_) return;
   frame.due = clock_.Now() + delay;
   if (!queue.empty()) frame.due = std::max(frame.due, queue.back().due);
-  kept_bytes_ += frame.text.size();
+  kept_bytes_ += MemoryOf(frame);
   queue.push_back(std::move(frame));
   SetTimer();
 }
@@ -55,7 +60,7 @@ std::optional<FaultWire::Frame> FaultWire::Take(Queue& queue) {
   }
   Frame frame = std::move(queue.front());
   queue.pop_front();
-  kept_bytes_ -= frame.text.size();
+  kept_bytes_ -= MemoryOf(frame);
   return frame;
 }
 

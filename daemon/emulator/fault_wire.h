@@ -41,6 +41,7 @@ class FaultWire {
   // Forgotten while half open. `delay` counts from now.
   void KeepIn(std::string text, bool examined, Duration delay);
   void KeepOut(std::string text, Duration gap, Duration delay);
+  // Of memory, for all that is kept.
   size_t kept_bytes() const { return kept_bytes_; }
 
   // The next frame that is due. When nothing more is, a timer asks for the pump again.

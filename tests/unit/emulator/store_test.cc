@@ -66,7 +66,9 @@ TEST_F(StoreTest, WhatIsLoadedIsWhatWasWritten) {
     life.world.OnChange([&](const Change& change) { store->Note(change); });
     int step = 0;
     life.each_step = [&] {
-      if (++step % 3 == 0) ASSERT_TRUE(store->Write(life.world).ok());
+      if (++step % 3 == 0) {
+        ASSERT_TRUE(store->Write(life.world).ok());
+      }
     };
     life.Live(seed, 300, clock);
     ASSERT_TRUE(store->Write(life.world).ok());

@@ -14,7 +14,8 @@
 namespace talkjsd::net {
 
 // A text of the form "burst N" is answered by N numbered messages, "delay" by three messages 5 ms
-// apart, "close" by a close with 4321, "abort" by a lost connection; everything else comes back.
+// apart, "close" by a close with 4321, "abort" by a lost connection, "reset" by one that is reset,
+// "tear N" by a whole message and half of one of N bytes; everything else comes back.
 class EchoServer {
  public:
   EchoServer(EventLoop& loop, HttpServer::Options options) : loop_(loop) {
@@ -68,6 +69,11 @@ class EchoServer {
         socket_->Close(4321, "as asked");
       } else if (text == "abort") {
         socket_->Abort();
+      } else if (text == "reset") {
+        socket_->Reset();
+      } else if (text.starts_with("tear ")) {
+        socket_->SendText("whole");
+        socket_->SendTorn(std::string(std::stoul(std::string(text.substr(5))), 't'));
       } else {
         socket_->SendText(std::string(text));
       }
@@ -96,6 +102,10 @@ class EchoServer {
       response.headers.emplace_back("Location", "/elsewhere");
     } else if (request.target == "/large") {
       response.body = std::string(3 << 20, 'L');
+    } else if (request.target == "/drop") {
+      response.fate = ServerResponse::Fate::kDrop;
+    } else if (request.target == "/reset") {
+      response.fate = ServerResponse::Fate::kReset;
     } else if (request.target == "/empty") {
       response.status = 204;
     } else if (request.target == "/teapot") {

@@ -204,6 +204,18 @@ TEST_F(HttpTest, AnswersMayComeLater) {
   EXPECT_NE(raw.ReadUntil("at last").find("202"), std::string::npos);
 }
 
+TEST_F(HttpTest, ABrokenServerAnswersNothing) {
+  EchoServer server(loop);
+  char byte = 0;
+  RawClient dropped(server.port());
+  dropped.Send("GET /drop HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(recv(dropped.fd(), &byte, 1, 0), 0);
+  RawClient reset(server.port());
+  reset.Send("GET /reset HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(recv(reset.fd(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
 TEST_F(HttpTest, AnswerAfterTheServerHasGoneIsIgnored) {
   auto server = std::make_unique<EchoServer>(loop);
   RawClient raw(server->port());

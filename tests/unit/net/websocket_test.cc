@@ -189,6 +189,39 @@ TEST_F(WebSocketTest, AbruptLossIsReportedOnce) {
   EXPECT_EQ(handler.closed_calls, 1);
 }
 
+TEST_F(WebSocketTest, AResetIsALostConnection) {
+  EchoServer server(loop);
+  Connect(server.port());
+  Send("reset");
+  ExpectUnavailable(server.port());
+  EXPECT_EQ(handler.closed_calls, 1);
+}
+
+TEST_F(WebSocketTest, ATornFrameIsALostConnectionAndNoMessage) {
+  EchoServer server(loop);
+  Connect(server.port());
+  Send("tear 1000");
+  ExpectUnavailable(server.port());
+  EXPECT_EQ(handler.texts, std::vector<std::string>{"whole"});
+}
+
+TEST_F(WebSocketTest, OfATornFrameTheFirstHalfIsSent) {
+  EchoServer server(loop);
+  const std::pair<size_t, std::string> heads[] = {
+      {10, std::string("\x81\x0a", 2)},
+      {300, std::string("\x81\x7e\x01\x2c", 4)},
+      {70000, std::string("\x81\x7f\0\0\0\0\0\x01\x11\x70", 10)}};
+  for (const auto& [size, head] : heads) {
+    RawClient raw(server.port());
+    raw.Send(
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+    raw.ReadUntil("\r\n\r\n");
+    raw.Send(ClientFrame(1, "tear " + std::to_string(size)));
+    EXPECT_EQ(raw.ReadToEnd(), "\x81\x05whole" + head + std::string(size / 2, 't'));
+  }
+}
+
 TEST_F(WebSocketTest, RefusedConnectionIsUnavailable) {
   uint16_t port = 0;
   close(ListenOnLoopback(&port));
