@@ -53,7 +53,8 @@ Duration RefreshDelay(int64_t lifetime_seconds) {
   // Capped before it becomes nanoseconds, which 300 years overflow.
   constexpr int64_t kMaxSeconds = kMaxRefreshDelay / seconds(1);
   if (lifetime_seconds > 600) return seconds(std::min(lifetime_seconds - 300, kMaxSeconds));
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(lifetime_seconds / 2.0));
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(lifetime_seconds / 2.0));
 }
 
 Duration SourceRetryDelay(int failures, Random& random) {
