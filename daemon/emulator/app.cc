@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/emulator/snapshot.h"
+#include "daemon/emulator/ui_settings.h"
 
 namespace talkjsd::emulator {
 
@@ -20,6 +21,7 @@ App::App(net::EventLoop& loop, const Clock& clock, Random& random, std::string a
         world_.ExpireTyping();
         Settle();
       }) {
+  ui_settings_ = *UiSettings(authenticator_.app_id(), {});
   world_.OnChange([this](const Change& change) {
     if (store_ != nullptr) store_->Note(change);
     publisher_.Publish(change);

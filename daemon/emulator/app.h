@@ -71,6 +71,9 @@ class App {
   const Authenticator& authenticator() const { return authenticator_; }
   const ContentRules& content_rules() const { return content_rules_; }
   const Router& realtime() const { return realtime_; }
+  // What TalkJS's components are told (ui_settings.h); the defaults unless set.
+  const wire::json::object& ui_settings() const { return ui_settings_; }
+  void set_ui_settings(wire::json::object settings) { ui_settings_ = std::move(settings); }
   World& world() { return world_; }
   Publisher& publisher() { return publisher_; }
   FileStore& files() { return files_; }
@@ -100,6 +103,7 @@ class App {
   std::unique_ptr<Store> store_;  // nullptr: in memory only
   absl::Status written_;
   std::optional<wire::json::object> seed_;
+  wire::json::object ui_settings_;
 };
 
 }  // namespace talkjsd::emulator

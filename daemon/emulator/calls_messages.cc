@@ -1,9 +1,13 @@
 // Calls about messages, reactions and translations (realtime.md 6.5, 6.7 and 6.8).
+#include <algorithm>
+#include <cctype>
+
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/emoji.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/emulator/request.h"
 #include "daemon/emulator/router.h"
+#include "daemon/wire/markup.h"
 
 namespace talkjsd::emulator {
 namespace json = boost::json;
@@ -71,16 +75,21 @@ CallResult ListMessages(const Call& call) {
   return EncodePage(std::move(items), page->more, last);
 }
 
-// A stand-in for a translation that tests can predict: the language before the text.
-std::vector<wire::ContentBlock> Translate(std::vector<wire::ContentBlock> content,
-                                          const std::string& language) {
-  for (wire::ContentBlock& block : content) {
-    if (block.kind != wire::ContentBlock::Kind::kText) continue;
-    wire::TextNode mark;
-    mark.text.append("[").append(language).append("] ");
-    block.children.insert(block.children.begin(), std::move(mark));
-  }
-  return content;
+// A stand-in for a translation that tests can predict: the language, in bold, before the text, as
+// markup. What is no text stays as it is.
+json::object Translate(const std::vector<wire::ContentBlock>& content,
+                       const std::string& language) {
+  const bool text = content.size() == 1 && content.front().kind == wire::ContentBlock::Kind::kText;
+  if (!text) return json::object{{"content", wire::EncodeContent(content)}};
+  std::string markup("*");
+  markup.append(language).append("* ").append(wire::MarkupOf(content.front().children));
+  return json::object{{"markup", markup}};
+}
+
+bool IsLanguage(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_';
+  });
 }
 
 CallResult TranslateMessages(const Call& call) {
@@ -89,7 +98,7 @@ CallResult TranslateMessages(const Call& call) {
   if (ids->size() > kMaxTranslatedMessages) return BadRequest("ids: at most 100");
   const auto language = RequiredText(call.data, "lang");
   if (!language.ok()) return language.status();
-  if (language->empty()) return BadRequest("lang: expected a language, such as fr");
+  if (!IsLanguage(*language)) return BadRequest("lang: expected a language, such as fr");
   const auto side = call.world.GetConversation(call.caller, call.args[0]);
   if (!side.ok()) return side.status();
   json::object translations;
@@ -99,8 +108,7 @@ CallResult TranslateMessages(const Call& call) {
       translations[id] = nullptr;
       continue;
     }
-    const auto content = Translate((*record)->message.content, *language);
-    translations[id] = json::object{{"content", wire::EncodeContent(content)}};
+    translations[id] = Translate((*record)->message.content, *language);
   }
   return json::object{{"data", std::move(translations)}};
 }

@@ -57,6 +57,17 @@ CallResult WriteParticipants(const Call& call) {
   return json::object{{"responses", std::move(responses)}};
 }
 
+// One without a batch; the SDK makes no such call.
+template <World::JoinMode mode>
+CallResult WriteParticipant(const Call& call) {
+  const auto write = ReadParticipantWrite(call.data);
+  if (!write.ok()) return write.status();
+  const auto status =
+      call.world.WriteParticipant(call.caller, call.args[0], call.args[1], mode, *write);
+  if (!status.ok()) return status;
+  return json::object();
+}
+
 CallResult RemoveParticipant(const Call& call) {
   const auto status = call.world.RemoveParticipant(call.caller, call.args[0], call.args[1]);
   if (!status.ok()) return status;
@@ -89,7 +100,12 @@ CallResult GetParticipant(const Call& call) {
 
 void AddParticipantCalls(Router& router) {
   router.Add("POST", "conversations/*/participants", WriteParticipants);
-  router.Add("DELETE", "conversations/*/participants/*", RemoveParticipant);
+  using Mode = World::JoinMode;
+  constexpr std::string_view kOne = "conversations/*/participants/*";
+  router.Add("PUT", kOne, WriteParticipant<Mode::kCreateOrUpdate>);
+  router.Add("POST", kOne, WriteParticipant<Mode::kCreate>);
+  router.Add("PATCH", kOne, WriteParticipant<Mode::kUpdate>);
+  router.Add("DELETE", kOne, RemoveParticipant);
   router.Add("GET", "me/conversations/*/participants", ListParticipants);
   router.Add("GET", "me/conversations/*/participants/*", GetParticipant);
 }

@@ -19,6 +19,13 @@ CallResult GetUsers(const Call& call) {
   return users;
 }
 
+// One without a batch; the SDK makes no such call.
+CallResult GetUser(const Call& call) {
+  const UserRecord* user = call.world.FindUser(call.args[0]);
+  if (user == nullptr) return UserNotFound();
+  return wire::EncodeUser(user->shown);
+}
+
 CallResult PutUser(const Call& call) {
   const auto write = ReadUserWrite(call.data);
   if (!write.ok()) return write.status();
@@ -43,6 +50,7 @@ CallResult GetOnline(const Call& call) {
 
 void AddUserCalls(Router& router) {
   router.Add("GET", "users", GetUsers);
+  router.Add("GET", "users/*", GetUser);
   router.Add("PUT", "users/*", PutUser);
   router.Add("POST", "users/*", CreateUser);
   router.Add("GET", "users/*/online", GetOnline);

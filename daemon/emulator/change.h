@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/emulator/records.h"
 
@@ -89,6 +90,11 @@ struct MessageRemoved {
   std::string message_id;
   bool was_last;
 };
+// All messages of a conversation are gone.
+struct ConversationCleared {
+  const ConversationRecord& conversation;
+  std::vector<std::string> message_ids;
+};
 struct ReactionChanged {
   const ConversationRecord& conversation;
   const MessageRecord& message;
@@ -113,8 +119,8 @@ using Change =
     std::variant<UserAdded, UserChanged, UserRemoved, OnlineChanged, ConversationAdded,
                  ConversationChanged, ConversationTouched, ConversationRemoved, ConversationLoaded,
                  Joined, ParticipantChanged, Left, SideChanged, SideTouched, MessageAdded,
-                 MessageImported, MessageChanged, MessageRemoved, ReactionChanged, TypingChanged,
-                 KeyRemembered, WorldReplaced>;
+                 MessageImported, MessageChanged, MessageRemoved, ConversationCleared,
+                 ReactionChanged, TypingChanged, KeyRemembered, WorldReplaced>;
 
 }  // namespace talkjsd::emulator
 

@@ -40,6 +40,11 @@ CallResult Restore(const ControlCall& call) {
   return Summary(world);
 }
 
+CallResult Clear(const ControlCall& call) {
+  if (auto status = call.app.world().ClearConversation(call.args[0]); !status.ok()) return status;
+  return Summary(call.app.world());
+}
+
 }  // namespace
 
 void AddStateRoutes(ControlRoutes& routes) {
@@ -48,6 +53,8 @@ void AddStateRoutes(ControlRoutes& routes) {
   routes.Add("GET", "snapshot", "everything, as one document", Snapshot);
   routes.Add("POST", "restore", "puts the body, a snapshot or seed, in place of everything",
              Restore);
+  routes.Add("POST", "conversations/*/clear",
+             "deletes a conversation's messages, as only TalkJS's own people can", Clear);
 }
 
 }  // namespace talkjsd::emulator

@@ -19,7 +19,7 @@
 // 11  unreadMessageCount       messages of others, system messages included, without limit
 // 12  joining                  everything older counts as read; history is visible
 // 13  last message deleted     lastMessageAt goes back, and side.edited says so
-// 14  last participant leaves  the conversation stays
+// 14  last participant leaves  the conversation stays; it is cleared only over the control endpoint
 // 15  permissions              participants may do everything; sending with access "Read" is 403
 //                              UNAUTHORIZED_TO_SEND; anybody may join himself, and PUT a
 //                              conversation's attributes (the SDK's set() does so just before it
@@ -59,7 +59,7 @@
 //  -  a page size beyond the documented bound is cut to the bound
 //  -  searching: words are what white space parts, letters count alike in either case, accents
 //     count; a text without words finds nothing (search.h)
-//  -  translating: "[fr] " before the text; what is no text stays as it is (calls_messages.cc)
+//  -  translating: "*fr* " before the text; what is no text stays as it is (calls_messages.cc)
 //  -  files are downloaded from where they were uploaded to, without authentication by whoever
 //     knows the token; a measure that does not belong to the subtype is ignored (http_files.h)
 //
@@ -118,9 +118,9 @@ inline constexpr size_t kMessagePage = 30, kMaxMessagePage = 100;
 inline constexpr size_t kParticipantPage = 10, kMaxParticipantPage = 50;
 inline constexpr size_t kReactionPage = 30, kMaxReactionPage = 100;
 inline constexpr size_t kSearchPage = 10, kMaxSearchPage = 50;
+inline constexpr size_t kRestPage = 10, kMaxRestPage = 100;
 
 inline constexpr size_t kMaxTranslatedMessages = 100;  // in one call
-inline constexpr size_t kRestPage = 10, kMaxRestPage = 100;
 
 inline constexpr size_t kMaxRestUsers = 100;    // in one PUT
 inline constexpr size_t kMaxRestMessages = 10;  // in one POST or import

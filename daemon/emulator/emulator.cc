@@ -9,6 +9,7 @@
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/http_faults.h"
 #include "daemon/emulator/http_front.h"
+#include "daemon/emulator/ui_settings.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
 #include "daemon/net/url.h"
@@ -37,14 +38,29 @@ absl::Status Check(const Emulator::Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status Seed(App& app, const std::string& path) {
+absl::StatusOr<wire::json::object> ReadObject(const std::string& path, std::string_view what) {
   std::ifstream file(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return Invalid("cannot read the seed " + path);
-  auto seed = wire::ParseJson(text, text.size());
-  if (!seed.ok()) return Invalid(path + ": " + std::string(MessageOf(seed.status())));
-  if (!seed->is_object()) return Invalid(path + ": expected a JSON object");
-  return WithContext(app.StartWith(std::move(seed->as_object())), path);
+  if (!file) return Invalid("cannot read the " + std::string(what) + " " + path);
+  auto value = wire::ParseJson(text, text.size());
+  if (!value.ok()) return Invalid(path + ": " + std::string(MessageOf(value.status())));
+  if (!value->is_object()) return Invalid(path + ": expected a JSON object");
+  return std::move(value->as_object());
+}
+
+absl::Status Seed(App& app, const std::string& path) {
+  auto seed = ReadObject(path, "seed");
+  if (!seed.ok()) return seed.status();
+  return WithContext(app.StartWith(*std::move(seed)), path);
+}
+
+absl::Status SetUp(App& app, const std::string& path) {
+  const auto changes = ReadObject(path, "settings");
+  if (!changes.ok()) return changes.status();
+  auto settings = UiSettings(app.authenticator().app_id(), *changes);
+  if (!settings.ok()) return WithContext(settings.status(), path);
+  app.set_ui_settings(*std::move(settings));
+  return absl::OkStatus();
 }
 
 net::HttpServer::Options ServerOptions(const Emulator::Options& options, const HttpFront& front) {
@@ -100,6 +116,11 @@ absl::Status Emulator::Start() {
   }
   if (!options.seed_file.empty()) {
     if (absl::Status status = Seed(impl_->app, options.seed_file); !status.ok()) return status;
+  }
+  if (!options.ui_settings_file.empty()) {
+    if (absl::Status status = SetUp(impl_->app, options.ui_settings_file); !status.ok()) {
+      return status;
+    }
   }
   if (absl::Status status = impl_->server.Start(); !status.ok()) return status;
   impl_->loop.Start();

@@ -33,6 +33,7 @@ class Emulator {
     bool users_may_send_links = false;  // link and action nodes in messages
     std::string data_dir;               // where the state is kept; empty: in memory only
     std::string seed_file;              // merged at start, and what a reset goes back to
+    std::string ui_settings_file;       // for TalkJS's components; see ui_settings.h
     const Clock* clock = &SystemClock();
     Random* random = &SecureRandom();
   };
@@ -43,8 +44,8 @@ class Emulator {
   Emulator& operator=(const Emulator&) = delete;
 
   // Once. INVALID_ARGUMENT for an app id or key that cannot be, a key of a live app, a host that is
-  // not loopback, or a seed that is wrong (with the place in it); UNAVAILABLE naming the address if
-  // it cannot listen; the errors of Store.
+  // not loopback, or a seed or settings that are wrong (with the place in them); UNAVAILABLE naming
+  // the address if it cannot listen; the errors of Store.
   absl::Status Start();
 
   uint16_t port() const;  // after Start

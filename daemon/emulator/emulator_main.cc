@@ -31,12 +31,14 @@ ABSL_FLAG(std::string, data_dir, "",
           "directory that keeps the state across restarts; without it the state is in memory");
 ABSL_FLAG(std::string, seed, "",
           "JSON file with users and conversations to begin with, and to go back to at a reset");
+ABSL_FLAG(std::string, ui_settings, "",
+          "JSON file with the features and permissions that TalkJS's UI components are told");
 
 namespace {
 
 constexpr const char* kFlags[] = {
     "listen",   "app_id", "secret_key_file", "allow_remote_clients", "users_may_send_links",
-    "data_dir", "seed"};
+    "data_dir", "seed",   "ui_settings"};
 constexpr int kExitUsage = 2;
 
 // Flags are written with dashes and defined with underscores.
@@ -153,6 +155,7 @@ int main(int argc, char** argv) {
   options.users_may_send_links = absl::GetFlag(FLAGS_users_may_send_links);
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   options.seed_file = absl::GetFlag(FLAGS_seed);
+  options.ui_settings_file = absl::GetFlag(FLAGS_ui_settings);
   if (auto key = ReadKey()) options.secret_key = *std::move(key);
   const std::string shown_host =
       options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";

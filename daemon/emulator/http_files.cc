@@ -114,8 +114,11 @@ bool IsHost(std::string_view host) {
 }
 
 absl::StatusOr<std::string> Upload(App& app, const net::ServerRequest& request) {
-  const auto login = BearerOf(request, app.authenticator());
-  if (!login.ok()) return login.status();
+  // The app's servers upload too.
+  if (!app.authenticator().CheckServer(BearerTokenOf(request)).ok()) {
+    const auto login = BearerOf(request, app.authenticator());
+    if (!login.ok()) return login.status();
+  }
   if (!IsHost(request.Header("Host"))) return BadRequest("Host: expected a host, with its port");
   const auto parts = ParseMultipart(request.Header("Content-Type"), request.body);
   if (!parts.ok()) return parts.status();

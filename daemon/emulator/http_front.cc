@@ -21,19 +21,10 @@ namespace {
 
 using Path = std::vector<std::string>;
 
-json::object Settings(const std::string& app_id) {
-  return json::object{{"appMetadata", json::object{{"id", app_id},
-                                                   {"name", app_id},
-                                                   {"defaultLocale", "en-US"},
-                                                   {"custom", json::object()}}},
-                      {"features", json::array{"file_sharing", "location_sharing",
-                                               "search_conv_and_messages", "search_in_conv"}},
-                      {"configuration", json::object()}};
-}
-
 // path: api, v0, app, ...
 CallResult Internal(const net::ServerRequest& request, const Path& path, std::string_view query,
-                    const Authenticator& authenticator) {
+                    const App& app) {
+  const Authenticator& authenticator = app.authenticator();
   if (path[2] != authenticator.app_id()) return Refuse(404, "APP_NOT_FOUND", "no such app");
   const bool app_check = path.size() == 3;
   const bool bokens = path.size() == 5 && path[3] == "bokens";
@@ -53,12 +44,12 @@ CallResult Internal(const net::ServerRequest& request, const Path& path, std::st
   }
   const auto bearer = BearerOf(request, authenticator);
   if (!bearer.ok()) return bearer.status();
-  return Settings(authenticator.app_id());
+  return app.ui_settings();
 }
 
 net::ServerResponse AnswerInternal(App& app, const net::ServerRequest& request,
                                    const HttpTarget& target) {
-  const CallResult answer = Internal(request, *target.path, target.query, app.authenticator());
+  const CallResult answer = Internal(request, *target.path, target.query, app);
   if (!answer.ok()) return RefusalResponse(answer.status());
   net::ServerResponse response;
   response.body = json::serialize(*answer);

@@ -34,12 +34,18 @@ absl::StatusOr<std::optional<std::string>> QueryValue(std::string_view query,
   return std::optional<std::string>();
 }
 
-absl::StatusOr<Authenticator::Login> BearerOf(const net::ServerRequest& request,
-                                              const Authenticator& authenticator) {
+std::string_view BearerTokenOf(const net::ServerRequest& request) {
   constexpr std::string_view kScheme = "Bearer ";
   std::string_view token = request.Header("Authorization");
-  if (!token.starts_with(kScheme)) return Unauthorized("no bearer token");
+  if (!token.starts_with(kScheme)) return {};
   token.remove_prefix(kScheme.size());
+  return token;
+}
+
+absl::StatusOr<Authenticator::Login> BearerOf(const net::ServerRequest& request,
+                                              const Authenticator& authenticator) {
+  const std::string_view token = BearerTokenOf(request);
+  if (token.empty()) return Unauthorized("no bearer token");
   auto login = authenticator.CheckAnyUser(token);
   // Here a token that cannot be read is one more that does not count.
   if (!login.ok()) return Unauthorized(RefusalOf(login.status()).reason);

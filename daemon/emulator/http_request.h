@@ -26,6 +26,9 @@ HttpTarget SplitTarget(std::string_view target);
 absl::StatusOr<std::optional<std::string>> QueryValue(std::string_view query,
                                                       std::string_view name);
 
+// What follows "Bearer " in Authorization; empty if that is not there.
+std::string_view BearerTokenOf(const net::ServerRequest& request);
+
 // The user whose token the request bears. 401 without one that counts.
 absl::StatusOr<Authenticator::Login> BearerOf(const net::ServerRequest& request,
                                               const Authenticator& authenticator);

@@ -431,6 +431,12 @@ void Publisher::On(const MessageRemoved& change) {
   }
 }
 
+void Publisher::On(const ConversationCleared& change) {
+  ToParticipants(change.conversation, "", WantsMessages, [&] {
+    return Encode(InConversation("conversation.cleared", change.conversation));
+  });
+}
+
 void Publisher::On(const ReactionChanged& change) {
   const ConversationRecord& conversation = change.conversation;
   const std::string& message_id = change.message.message.id;

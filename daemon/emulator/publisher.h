@@ -140,6 +140,7 @@ class Publisher {
   void On(const MessageImported&) {}
   void On(const MessageChanged& change);
   void On(const MessageRemoved& change);
+  void On(const ConversationCleared& change);
   void On(const ReactionChanged& change);
   void On(const TypingChanged& change);
   void On(const KeyRemembered&) {}

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "daemon/emulator/decisions.h"
+#include "daemon/emulator/http_request.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/emulator/rest_call.h"
 #include "daemon/wire/path.h"
@@ -28,12 +29,10 @@ absl::Status CheckVersion(std::string_view version) {
 }
 
 absl::Status CheckBearer(const net::ServerRequest& request, const Authenticator& authenticator) {
-  constexpr std::string_view kScheme = "Bearer ";
-  std::string_view token = request.Header("Authorization");
-  if (!token.starts_with(kScheme)) {
+  const std::string_view token = BearerTokenOf(request);
+  if (token.empty()) {
     return Unauthorized("send the secret key or an app token: Authorization: Bearer ...");
   }
-  token.remove_prefix(kScheme.size());
   return authenticator.CheckServer(token);
 }
 

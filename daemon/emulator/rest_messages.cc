@@ -4,6 +4,7 @@
 #include "daemon/emulator/content.h"
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/emoji.h"
+#include "daemon/emulator/files.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/emulator/request.h"
 #include "daemon/emulator/rest_call.h"
@@ -51,13 +52,16 @@ struct Content {
 };
 
 // Blocks as they come from outside, made ready to be kept.
-absl::Status Accept(std::vector<wire::ContentBlock>& blocks, std::string_view field) {
-  const auto status = CheckContent(blocks, ContentRules{.users_may_send_links = true});
+absl::Status Accept(const FileStore& files, std::vector<wire::ContentBlock>& blocks,
+                    std::string_view field) {
+  absl::Status status = ResolveFileTokens(files, blocks);
+  if (status.ok()) status = CheckContent(blocks, ContentRules{.users_may_send_links = true});
   return status.ok() ? status : BadField(field, RefusalOf(status).reason);
 }
 
 // Exactly one of text, content, attachmentToken and location; nullopt if there is none of them.
-absl::StatusOr<std::optional<Content>> ReadContent(const json::object& item) {
+absl::StatusOr<std::optional<Content>> ReadContent(const FileStore& files,
+                                                   const json::object& item) {
   constexpr std::string_view kNames[] = {"text", "content", "attachmentToken", "location"};
   std::string_view name;
   for (const std::string_view candidate : kNames) {
@@ -90,7 +94,7 @@ absl::StatusOr<std::optional<Content>> ReadContent(const json::object& item) {
     content.blocks[0].kind = wire::ContentBlock::Kind::kFile;
     content.blocks[0].file.file_token = std::string(value.get_string());
   }
-  if (auto status = Accept(content.blocks, name); !status.ok()) return status;
+  if (auto status = Accept(files, content.blocks, name); !status.ok()) return status;
   return std::optional<Content>(std::move(content));
 }
 
@@ -129,12 +133,13 @@ absl::Status ReadImported(const json::object& item, ServerMessage& message) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ServerMessage> ReadItem(const json::value& value, bool import) {
+absl::StatusOr<ServerMessage> ReadItem(const FileStore& files, const json::value& value,
+                                       bool import) {
   if (!value.is_object()) return BadRequest("expected objects");
   const json::object& item = value.get_object();
   ServerMessage message;
   if (auto status = ReadSender(item, import, message); !status.ok()) return status;
-  auto content = ReadContent(item);
+  auto content = ReadContent(files, item);
   if (!content.ok()) return content.status();
   if (!content->has_value()) {
     return BadField("text", "one of text, content, attachmentToken, location is required");
@@ -171,7 +176,7 @@ absl::StatusOr<std::vector<ServerMessage>> ReadItems(const RestCall& call, bool 
   if (!call.world().HasConversation(call.args[0])) return ConversationNotFound();
   std::vector<ServerMessage> messages;
   for (const json::value& item : **list) {
-    auto message = ReadItem(item, import);
+    auto message = ReadItem(call.app.files(), item, import);
     absl::Status status = message.status();
     if (message.ok()) status = call.world().CheckMessage(call.args[0], *message);
     if (!status.ok()) {
@@ -211,7 +216,7 @@ RestResult EditMessage(const RestCall& call) {
   for (const char* name : {"attachmentToken", "location"}) {
     if (Find(**body, name) != nullptr) return BadField(name, "cannot be edited");
   }
-  auto content = ReadContent(**body);
+  auto content = ReadContent(call.app.files(), **body);
   if (!content.ok()) return content.status();
   write->content.reset();
   if (content->has_value()) {

@@ -21,13 +21,18 @@ bool IsPunctuation(char32_t c) { return iswpunct_l(static_cast<wint_t>(c), Chara
 // The next code point in lower case. A byte that starts none stands for itself.
 char32_t TakeCharacter(std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text.front());
-  const size_t size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  char32_t c = lead;
-  if (size > 1 && size <= text.size()) {
-    c = lead & (0x7f >> size);
-    for (size_t i = 1; i < size; ++i) c = c << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
+  size_t size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  char32_t c = size == 1 ? lead : lead & (0x7f >> size);
+  for (size_t i = 1; i < size; ++i) {
+    const auto next = static_cast<unsigned char>(i < text.size() ? text[i] : 0);
+    if ((next & 0xc0) != 0x80) {
+      size = 1;
+      c = lead;
+      break;
+    }
+    c = c << 6 | (next & 0x3f);
   }
-  text.remove_prefix(std::min(size, text.size()));
+  text.remove_prefix(size);
   return static_cast<char32_t>(towlower_l(static_cast<wint_t>(c), Characters()));
 }
 

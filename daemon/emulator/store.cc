@@ -306,6 +306,10 @@ void Store::Note(const Change& change) {
       store.messages_.insert(c.message_id);
       store.NoteSides(c.conversation);  // whose readTo may be that message
     }
+    void operator()(const ConversationCleared& c) {
+      store.messages_.insert(c.message_ids.begin(), c.message_ids.end());
+      store.NoteSides(c.conversation);
+    }
     void operator()(const ReactionChanged& c) { store.messages_.insert(c.message.message.id); }
     void operator()(const TypingChanged&) {}
     void operator()(const KeyRemembered& c) { store.keys_.push_back(c.sent); }

@@ -151,6 +151,8 @@ class World {
   const MessageRecord* LookUpMessage(std::string_view conversation_id, std::string_view id) const;
   bool IsTyping(std::string_view user_id) const;  // anywhere
   absl::Status DeleteConversation(std::string_view id);
+  // Deletes its messages, all at once.
+  absl::Status ClearConversation(std::string_view id);
   absl::Status Admit(std::string_view conversation_id, std::string_view user_id, JoinMode mode,
                      const ParticipantWrite& write);
   absl::Status Dismiss(std::string_view conversation_id, std::string_view user_id);

@@ -131,7 +131,7 @@ void World::AfterSending(ConversationRecord& conversation, const MessageRecord& 
   const std::string sender = record.message.sender_id.value_or("");
   for (auto& [id, participant] : conversation.participants) {
     if (record.message.is_system || id != sender) {
-      ++participant.unread;
+      if (IsUnread(record, participant)) ++participant.unread;
       continue;
     }
     participant.read_until = std::max(participant.read_until, record.key.created_at);

@@ -8,8 +8,8 @@
 namespace talkjsd::emulator {
 namespace {
 
-// Keys of servers count within a conversation, those of users within the user. No user id contains
-// a zero byte that would make the two the same: the second part decides.
+// Keys of servers count within a conversation, those of users within the user. The zero byte in
+// front keeps the two apart.
 std::string ServerKeyOf(const ConversationRecord& conversation, const std::string& key) {
   std::string sent_key;
   sent_key.push_back('\0');
@@ -90,6 +90,22 @@ absl::Status World::DeleteConversation(std::string_view id) {
   return absl::OkStatus();
 }
 
+absl::Status World::ClearConversation(std::string_view id) {
+  ConversationRecord* conversation = FindConversation(id);
+  if (conversation == nullptr) return ConversationNotFound();
+  if (conversation->messages.empty()) return absl::OkStatus();
+  std::vector<std::string> message_ids;
+  for (const auto& [key, record] : conversation->messages) {
+    message_ids.push_back(record.message.id);
+    messages_.erase(record.message.id);
+  }
+  conversation->messages.clear();
+  for (auto& [user_id, participant] : conversation->participants) participant.unread = 0;
+  Tell(ConversationCleared{*conversation, std::move(message_ids)});
+  TellSides(*conversation);
+  return absl::OkStatus();
+}
+
 absl::Status World::Admit(std::string_view conversation_id, std::string_view user_id, JoinMode mode,
                           const ParticipantWrite& write) {
   ConversationRecord* conversation = FindConversation(conversation_id);
@@ -149,7 +165,7 @@ absl::Status World::SetReadUntil(std::string_view conversation_id, std::string_v
   if (!side.ok()) return side.status();
   ParticipantRecord& participant = *side->participant;
   participant.read_until = until;
-  participant.read_position = {until, UINT64_MAX};
+  participant.read_position = {until, INT64_MAX};
   participant.marked_unread = false;
   CountUnread(*side->conversation, participant);
   Tell(SideTouched{*side->conversation, participant});

@@ -16,10 +16,6 @@ constexpr Duration kSenderPatience = std::chrono::seconds(2);
 // leaves first.
 constexpr size_t kMaxTracked = 1000;
 
-std::string MessagesPath(const std::string& conversation_id) {
-  return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
-}
-
 }  // namespace
 
 Inbox::Inbox(Options options, InboxHost* host, const Clock& clock)
@@ -34,6 +30,10 @@ Inbox::Inbox(Options options, InboxHost* host, const Clock& clock)
       alive_(std::make_shared<bool>(true)) {}
 
 Inbox::~Inbox() = default;
+
+std::string Inbox::MessagesPath(const std::string& conversation_id) {
+  return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
+}
 
 void Inbox::Start() { host_->Subscribe("/me/conversations"); }
 

@@ -123,6 +123,8 @@ class Inbox {
     int emitted = 0;
   };
 
+  static std::string MessagesPath(const std::string& conversation_id);
+
   // --- events (inbox.cc) ---
   void Handle(wire::Event& event, const upstream::AckTicket& ticket);
   void On(wire::SideCreated& event);

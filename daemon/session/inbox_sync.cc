@@ -7,7 +7,6 @@
 #include "daemon/base/log.h"
 #include "daemon/session/encoder.h"
 #include "daemon/session/inbox.h"
-#include "daemon/wire/path.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::session {
@@ -46,8 +45,11 @@ bool MayPass(const absl::Status& why) {
          absl::IsResourceExhausted(why);
 }
 
-std::string MessagesPath(const std::string& conversation_id) {
-  return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
+// A list that goes in circles would be read for ever.
+absl::Status NoProgress(std::string_view list) {
+  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR,
+                   "TalkJS answers a page of " + std::string(list) +
+                       " that was read before; report it to TalkJS if it stays so");
 }
 
 }  // namespace
@@ -138,7 +140,12 @@ void Inbox::ReadListPage(std::string cursor) {
 
 void Inbox::OnListPage(upstream::Page<wire::Conversation> page) {
   const UnixMillis oldest = page.items.empty() ? 0 : page.items.back().last_message_at;
+  const size_t listed_before = listed_.size();
   for (wire::Conversation& side : page.items) OnListed(std::move(side));
+  if (page.cursor.has_value() && listed_.size() == listed_before) {
+    RetrySync(NoProgress("me/conversations"));
+    return;
+  }
   if (page.cursor.has_value() && synced_before_ && oldest >= covered_until_ - kListMarginMillis) {
     ReadListPage(*page.cursor);
     return;
@@ -203,6 +210,7 @@ void Inbox::ReadUnreadPage(std::string cursor) {
                          RetrySync(page.status());
                          return;
                        }
+                       const size_t listed_before = listed_.size();
                        for (wire::Conversation& side : page->items) {
                          listed_.insert(side.id);
                          const bool known = conversations_.contains(side.id);
@@ -212,10 +220,12 @@ void Inbox::ReadUnreadPage(std::string cursor) {
                          }
                          SetSide(tracked, std::move(side));
                        }
-                       if (page->cursor.has_value()) {
+                       if (!page->cursor.has_value()) {
+                         EndUnreads();
+                       } else if (listed_.size() > listed_before) {
                          ReadUnreadPage(*page->cursor);
                        } else {
-                         EndUnreads();
+                         RetrySync(NoProgress("me/conversations"));
                        }
                      });
 }
@@ -388,6 +398,10 @@ void Inbox::OnFillPage(const std::shared_ptr<Fill>& fill, size_t index,
   fill->kept[index] = std::move(page.items);
   if (fill->way_forth) {
     EmitFrom(fill, index);
+    return;
+  }
+  if (std::find(fill->cursors.begin(), fill->cursors.end(), *page.cursor) != fill->cursors.end()) {
+    OnFillFailed(fill, NoProgress("messages"));
     return;
   }
   if (index >= kKeptPages) fill->kept.erase(index);

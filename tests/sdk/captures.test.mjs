@@ -17,6 +17,8 @@ function shape(value, key = '') {
   if (isTime(value)) return '<time>';
   if (typeof value === 'string' && /^msg_/.test(value)) return '<message>';
   if (key === 'cursor' && typeof value === 'string') return '<cursor>';
+  if (key === 'fileToken') return '<file>';
+  if (key === 'url' && value.includes('/files/')) return `<files>/${value.split('/').at(-1)}`;
   if (key === 'expiresInSeconds' && value !== null) return '<seconds>';
   if (Array.isArray(value)) return value.map((v) => shape(v));
   if (value === null || typeof value !== 'object') return value;
@@ -48,7 +50,7 @@ class Names {
   learn(then, now) {
     if (typeof then === 'string' && typeof now === 'string' && then !== now) this.#map.set(then, now);
     if (then && now && typeof then === 'object' && typeof now === 'object') {
-      for (const key of ['id', 'cursor']) this.learn(then[key], now[key]);
+      for (const key of ['id', 'cursor', 'fileToken']) this.learn(then[key], now[key]);
       if (Array.isArray(then.data)) then.data.forEach((item, i) => this.learn(item?.id, now.data?.[i]?.id));
     }
   }
@@ -57,6 +59,30 @@ class Names {
     for (const [then, now] of this.#map) result = result.replaceAll(JSON.stringify(then).slice(1, -1), now);
     return result;
   }
+}
+
+// An upload or a search, by the same user with the same form.
+async function replayHttp(emulator, names, then) {
+  const [, claims] = then.headers.authorization.split('.');
+  const { sub } = JSON.parse(Buffer.from(claims, 'base64url'));
+  const headers = { Authorization: `Bearer ${token(sub)}` };
+  let body;
+  if (then.form) {
+    body = new FormData();
+    for (const [field, value] of then.form) {
+      if (typeof value === 'string') body.append(field, value);
+      else body.append(field, new Blob([new Uint8Array(value.size)], { type: value.type }), value.filename);
+    }
+  }
+  const url = `http://${emulator.host}${names.apply(then.path)}`;
+  const response = await fetch(url, { method: then.method, headers, body });
+  const text = await response.text();
+  const { attachmentToken, ...answer } = JSON.parse(text);
+  assert.deepEqual(shape([response.status, answer]), shape([then.status, then.body]), then.path);
+  // Clients read searches line by line.
+  const lines = (document) => document.split('\n').map((line) => line.slice(0, 2));
+  if (then.rawBody) assert.deepEqual(lines(text), lines(then.rawBody), then.path);
+  names.learn(then.body, answer);
 }
 
 async function replay(t, name) {
@@ -81,7 +107,8 @@ async function replay(t, name) {
   }
   const names = new Names();
   const sockets = new Map();
-  for (const { conn, ws, user, dir, frame } of lines) {
+  for (const { conn, ws, user, dir, frame, http } of lines) {
+    if (http?.path.startsWith('/public_api/')) await replayHttp(emulator, names, http);
     if (ws === 'connect') sockets.set(conn, await rawSocket(emulator, user));
     if (/^(client-)?(close|terminate)$/.test(ws ?? '')) {
       sockets.get(conn)?.close();
@@ -121,6 +148,7 @@ const userOf = (lines, conn) => lines.find((l) => l.conn === conn && l.ws === 'c
 for (const name of [
   'conversations',
   'conversation-list',
+  'files',
   'idle',
   'load-more',
   'login-boken',
@@ -131,6 +159,8 @@ for (const name of [
   'raw-protocol',
   'reactions',
   'read-state',
+  'search',
+  'translate',
   'users',
 ]) {
   test(`captures/${name}`, (t) => replay(t, name));

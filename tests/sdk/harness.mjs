@@ -13,7 +13,7 @@ export const APP = 'demo';
 export const KEY = 'sk_test_demo';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const binaries = process.env.TALKJSD_BIN ?? path.join(root, 'build/dev/bin');
+export const binaries = process.env.TALKJSD_BIN ?? path.join(root, 'build/dev/bin');
 
 // Every socket the SDK opens, so that a test can cut one. The SDK listens to no errors, and Node aborts on an error that
 // nobody listens to.

@@ -134,7 +134,6 @@ TEST(ContentTest, WhatTalkJsRefusesIsRefused) {
        R"([{"type":"text","children":[{"type":"autolink","url":"https://evil.org","text":"x.org"}]}])"}) {
     EXPECT_EQ(CheckJson(content), "400 BAD_REQUEST") << content;
   }
-  EXPECT_EQ(CheckJson(R"([{"type":"file","fileToken":"t"}])"), "400 INVALID_FILE_TOKEN");
   constexpr std::string_view kLink =
       R"([{"type":"text","children":[{"type":"link","url":"https://x.org","children":["x"]}]}])";
   EXPECT_EQ(CheckJson(kLink), "403 UNAUTHORIZED_TO_SEND");

@@ -265,6 +265,33 @@ TEST_F(HttpTest, BodyAndHeaderLimitsAreEnforced) {
   EXPECT_NE(header.ReadToEnd().find(" 431 "), std::string::npos);
 }
 
+TEST_F(HttpTest, ABodyLimitMayDependOnTheRequest) {
+  HttpServer::Options options;
+  options.body_limit = [](const ServerRequest& head) {
+    return head.method == "POST" && head.target == "/upload" && head.body.empty() ? 11u : 10u;
+  };
+  options.refuse = [](int status, std::string_view reason) {
+    ServerResponse response;
+    response.status = status;
+    response.headers = {{"X-Refused", std::string(reason)}};
+    return response;
+  };
+  EchoServer server(loop, options);
+  const auto answer = [&](const std::string& target, const std::string& body) {
+    RawClient raw(server.port());
+    raw.Send("POST " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + body);
+    return raw.ReadToEnd();
+  };
+  const std::string counted = "Content-Length: 11\r\n\r\nhello world";
+  const std::string chunked = "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n";
+  for (const std::string& body : {counted, chunked}) {
+    EXPECT_NE(answer("/upload", body).find(" 200 "), std::string::npos);
+    const std::string refusal = answer("/other", body);
+    EXPECT_NE(refusal.find(" 413 "), std::string::npos);
+    EXPECT_NE(refusal.find("X-Refused: the body is too large"), std::string::npos);
+  }
+}
+
 TEST_F(HttpTest, SlowAndIdleClientsAreClosed) {
   HttpServer::Options options;
   options.request_timeout = milliseconds(100);

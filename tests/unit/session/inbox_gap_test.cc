@@ -47,6 +47,44 @@ class InboxGapWithTwo : public InboxGap {
 
 // --- interruptions ---
 
+TEST_F(InboxGap, AListOfMessagesThatGoesInCirclesIsGivenUpAndSaidSo) {
+  Join("c1");
+  LogIn();
+  Say("c1");
+  talk_.Settle();
+  talk_.Disconnect();
+  for (int i = 0; i < 400; ++i) Say("c1");
+  talk_.goes_in_circles = true;
+  talk_.Connect();
+  talk_.Settle();
+  EXPECT_EQ(talk_.incomplete, 1);
+  EXPECT_LT(talk_.Count("GET /me/conversations/c1/messages"), 20);
+  // Life goes on.
+  const std::string next = Say("c1");
+  talk_.Settle();
+  EXPECT_EQ(talk_.Sent().back(), next);
+}
+
+TEST_F(InboxGap, AListOfConversationsThatGoesInCirclesIsReadAgainLater) {
+  for (int i = 0; i < 100; ++i) Join("c" + std::to_string(i));
+  LogIn();
+  talk_.Disconnect();
+  std::string last;
+  for (int i = 0; i < 100; ++i) {
+    clock_.Advance(minutes(2));
+    last = Say("c" + std::to_string(i));
+  }
+  talk_.goes_in_circles = true;
+  talk_.Connect();
+  talk_.Settle(seconds(60));
+  EXPECT_EQ(talk_.synced, 1);
+  EXPECT_LT(talk_.Count("GET /me/conversations "), 30);
+  talk_.goes_in_circles = false;
+  talk_.Settle();
+  EXPECT_EQ(talk_.synced, 2);
+  EXPECT_EQ(talk_.Sent().size(), 100u);
+}
+
 TEST_F(InboxGap, WhatIsSaidAfterTheReconnectWaitsForWhatWasSaidBefore) {
   Join("c1");
   LogIn();

@@ -374,7 +374,7 @@ upstream::Reply TalkModel::ListConversations(const std::string& data) const {
   if (const json::value* cursor = request.as_object().if_contains("cursor")) {
     const json::value place = json::parse(cursor->as_string());
     unread_only = place.at("unread").as_bool();
-    after = {-place.at("time").as_int64(), std::string(place.at("id").as_string())};
+    if (!goes_in_circles) after = {-place.at("time").as_int64(), std::string(place.at("id").as_string())};
   } else {
     unread_only = request.at("filter").as_object().contains("isUnread");
   }
@@ -408,7 +408,7 @@ upstream::Reply TalkModel::ListMessages(const Conversation& conversation, const 
   const auto limit = static_cast<size_t>(request.at("limit").as_int64());
   int64_t before = INT64_MAX;
   if (const json::value* cursor = request.as_object().if_contains("cursor")) {
-    before = std::stoll(std::string(cursor->as_string()));
+    if (!goes_in_circles) before = std::stoll(std::string(cursor->as_string()));
   }
   json::array items;
   json::value next = nullptr;

@@ -94,6 +94,7 @@ class TalkModel : public InboxHost {
   // --- faults ---
   // Status to answer a request with instead; nullopt: as usual. 0: never answer.
   std::function<std::optional<int>(const upstream::Request&)> fault;
+  bool goes_in_circles = false;  // every page of a list is its first, with the same cursor
   bool events_apart = false;  // message.created and side.edited in frames of their own
   std::set<std::string> unknown_users;
 
