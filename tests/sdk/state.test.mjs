@@ -165,7 +165,8 @@ test('seed, snapshot, reset and restore: the SDK shows the new state at once', a
     users: { bob: { name: 'Robert' }, carol: {} },
     conversations: {
       c1: { subject: 'Merged', participants: { carol: {} }, messages: [{ senderId: 'carol', text: 'four' }] },
-      c2: { participants: { alice: {} } },
+      // Not older than what the SDK's list has loaded, else it shows when the list is read on.
+      c2: { participants: { alice: { joinedAt: Date.now() } } },
     },
   });
   assert.deepEqual(merged, [200, { users: 3, conversations: 2, messages: 4 }]);
