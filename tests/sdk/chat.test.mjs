@@ -187,16 +187,16 @@ test('a conversation that is cleared is empty at once', async (t) => {
   await conversation('c1', [alice, bob]);
   for (let i = 0; i < 3; i++) await bob.conversation('c1').send(`message ${i}`);
   const messages = watch((on) => alice.conversation('c1').subscribeMessages(on));
-  const list = watch((on) => alice.subscribeConversations(on));
+  const side = watch((on) => alice.conversation('c1').subscribe(on));
   await messages.until((m) => m?.length === 3);
-  await list.until((l) => l?.[0]?.unreadMessageCount === 3);
+  await side.until((c) => c?.unreadMessageCount === 3);
   const response = await fetch(`http://${emulator.host}/_emulator/v1/conversations/c1/clear`, { method: 'POST' });
   assert.equal(response.status, 200);
   await messages.until((m, loadedAll) => m.length === 0 && loadedAll);
-  await list.until((l) => l[0].unreadMessageCount === 0 && l[0].lastMessage === null);
+  await side.until((c) => c.unreadMessageCount === 0 && !c.isUnread && c.lastMessage === null);
   await bob.conversation('c1').send('a new start');
   await messages.until((m) => m.length === 1);
-  await list.until((l) => l[0].lastMessage?.plaintext === 'a new start');
+  await side.until((c) => c.lastMessage?.plaintext === 'a new start' && c.unreadMessageCount === 1);
 });
 
 test('unread counts, reading, and the manual mark', async (t) => {

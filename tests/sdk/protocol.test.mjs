@@ -176,7 +176,7 @@ test('wrong data is refused with an error object and changes nothing', async (t)
   assert.deepEqual(responses.map((r) => r.status), [400, 400, 400]);
   const [status] = await alice.call('PUT', `/conversations/c/messages/${id}/reactions/%F0%9F%91%8D/bob`);
   assert.equal(status, 403);
-  for (const path of ['/no/such/thing', '/', '/files/validate', '/me/conversations/c/translate']) {
+  for (const path of ['/no/such/thing', '/', '/files', '/me/conversations/c/translate']) {
     assert.equal((await alice.call('POST', path))[0], 405);
   }
   assert.equal((await alice.call('GET', '/me/conversations/c/messages'))[1].data.length, 1);
