@@ -110,14 +110,13 @@ test('events come before the answer of their call, and not with the answer of a 
     await Promise.all([list, sent]);
   }
   await alice.until((f) => f[1] === 'PUBLISH' && f[2].state.content[0].children[0] === 'his 19');
-  let checked = 0;
-  alice.frames.forEach((frame, i) => {
-    const before = alice.frames[i - 1];
-    if (frame[1] !== 'PUBLISH' || before?.[1] !== 200 || !before[2].data) return;
-    if (++checked === 1) return; // this client's code is still cold: it takes the answer late, and the gap looks smaller
-    assert.ok(frame.arrived - before.arrived > 3, `${frame.arrived - before.arrived} ms`);
-  });
-  assert.ok(checked > 1);
+  const gaps = alice.frames
+    .filter((frame, i) => frame[1] === 'PUBLISH' && alice.frames[i - 1]?.[1] === 200 && alice.frames[i - 1][2].data)
+    .map((frame) => frame.arrived - alice.frames[alice.frames.indexOf(frame) - 1].arrived)
+    .sort((a, b) => a - b);
+  // A busy machine lets the client look at an answer late, now and then; without a gap nearly all are below 1 ms.
+  assert.ok(gaps.length > 0);
+  assert.ok(gaps[Math.floor(gaps.length / 4)] > 3, `${gaps.map((gap) => gap.toFixed(1))} ms`);
 });
 
 test('a retried message is stored once', async (t) => {
