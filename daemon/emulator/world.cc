@@ -305,7 +305,10 @@ absl::Status World::MarkRead(std::string_view caller, std::string_view id) {
 absl::Status World::MarkUnread(std::string_view caller, std::string_view id) {
   const auto side = Enter(caller, id);
   if (!side.ok()) return side.status();
-  side->participant->marked_unread = true;
+  // What is unread anyway shows no difference, until it is read.
+  if (!std::exchange(side->participant->marked_unread, true)) {
+    Tell(SideTouched{*side->conversation, *side->participant});
+  }
   TellSides(*side->conversation);
   return absl::OkStatus();
 }

@@ -276,7 +276,7 @@ test('talkjsctl emulator exec: a command with an emulator of its own', async (t)
   const file = write(directory(t), 'seed.json', seed);
   const print = `
     const { TALKJS_HOST: host, TALKJS_APP_ID: app } = process.env;
-    fetch('http://' + host + '/_emulator/v1/').then((r) => r.json()).then((o) => console.log(host, app, o.appId, o.users));`;
+    fetch('http://' + host + '/_emulator/v1/').then((r) => r.json()).then((o) => console.log(host, app, o.app_id, o.users));`;
   const seen = await exec('--app-id', 'shop', `--seed=${file}`, ...node(print));
   assert.equal(seen.code, 0, seen.err);
   const [host, ...rest] = seen.out.trim().split(' ');
