@@ -28,5 +28,6 @@ function(talkjsd_unit_test name)
     # Undefined behaviour is looked for in the rooms; in GoogleTest's macros that doubles the time to compile.
     target_compile_options(${name}_test PRIVATE -fno-sanitize=undefined)
   endif()
-  talkjsd_test(unit/${name} COMMAND ${name}_test --gtest_brief=1)
+  # A sanitizer on a busy machine takes ten times as long.
+  talkjsd_test(unit/${name} TIMEOUT 240 COMMAND ${name}_test --gtest_brief=1)
 endfunction()
