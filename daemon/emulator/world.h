@@ -259,7 +259,7 @@ class World {
   static void CountUnread(const ConversationRecord& conversation, ParticipantRecord& participant);
   // Now, or just after `newest` where that would be the same millisecond.
   UnixMillis TimeAfter(UnixMillis newest) const;
-  UnixMillis TimeForMessage(const ConversationRecord& conversation) const;
+  UnixMillis TimeForMessage(const ConversationRecord& conversation);
   void StopTyping(ConversationRecord& conversation, const std::string& user_id);
   static wire::UserDiff ApplyUser(UserRecord& user, const UserWrite& write);
   const std::string* FindSent(const std::string& key);
@@ -281,6 +281,7 @@ class World {
   std::unordered_map<std::string, std::set<std::string>> conversations_of_;  // by user id
   std::unordered_map<std::string, MessagePlace> messages_;                   // by message id
   uint64_t next_message_number_ = 1;
+  UnixMillis last_message_at_ = 0;  // newest time given to a message, imported ones apart
   UnixMillis last_joined_at_ = 0;                  // over all conversations
   std::unordered_map<std::string, SentKey> sent_;  // by sender and idempotency key
   std::deque<std::string> sent_order_;

@@ -75,12 +75,16 @@ void World::RememberSent(const std::string& key, const std::string& message_id) 
   Tell(KeyRemembered{RecordOf(key, message_id, now)});
 }
 
-UnixMillis World::TimeForMessage(const ConversationRecord& conversation) const {
-  UnixMillis time = conversation.last_joined_at + 1;
+UnixMillis World::TimeForMessage(const ConversationRecord& conversation) {
+  // A burst in another conversation may be ahead of the clock: what is sent later is not older.
+  UnixMillis time =
+      std::max(conversation.last_joined_at + 1,
+               std::min<UnixMillis>(last_message_at_, clock_.WallMillis() + kMaxTimeAhead.count()));
   if (!conversation.messages.empty()) {
     time = std::max(time, TimeAfter(conversation.messages.rbegin()->first.created_at));
   }
-  return std::max(time, clock_.WallMillis());
+  last_message_at_ = std::max(time, clock_.WallMillis());
+  return last_message_at_;
 }
 
 absl::StatusOr<std::string> World::SendMessage(std::string_view caller,

@@ -51,6 +51,7 @@ void World::Replace(WorldRecords records) {
   sent_order_.clear();
   typing_ends_.clear();
   next_message_number_ = 1;
+  last_message_at_ = 0;
   last_joined_at_ = 0;
   Tell(WorldReplaced{});
   for (const auto& [id, conversation] : old_conversations) Tell(ConversationRemoved{*conversation});

@@ -111,21 +111,20 @@ void Connection::CheckApp() {
   net::HttpRequest request;
   request.url = options_.urls.internal + "/" + wire::EncodeSegment(options_.app_id);
   request.headers = {"Content-Type: application/json"};
-  env_.http.Fetch(
-      std::move(request), [self = std::weak_ptr<Connection*>(self_),
-                           loop = env_.loop.remote()](absl::StatusOr<net::HttpResponse> response) {
-        if (!response.ok() || response->status != 404) return;
-        loop->Post([self] {
-          const auto connection = self.lock();
-          if (connection == nullptr) return;
-          (*connection)
-              ->protocol_.Fail(
-                  MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_APP_NOT_FOUND,
-                            "TalkJS does not know this app id: check it"),
-                  (*connection)->env_.clock.Now());
-          (*connection)->Run();
-        });
-      });
+  env_.http.Fetch(std::move(request),
+                  [self = std::weak_ptr<Connection*>(self_),
+                   loop = env_.loop.remote()](absl::StatusOr<net::HttpResponse> response) {
+                    if (!response.ok() || response->status != 404) return;
+                    loop->Post([self] {
+                      const auto connection = self.lock();
+                      if (connection == nullptr) return;
+                      (*connection)
+                          ->protocol_.Fail(MakeError(absl::StatusCode::kFailedPrecondition,
+                                                     v1::ERROR_REASON_APP_NOT_FOUND,
+                                                     "TalkJS does not know this app id: check it"));
+                      (*connection)->Run();
+                    });
+                  });
 }
 
 void Connection::Call(Request request, Duration timeout, CallDone done) {
@@ -234,7 +233,7 @@ void Connection::OpenSocketNow() {
   auto url = net::ParseUrl(wire::RealtimeUrl(options_.urls, options_.app_id, options_.user_id,
                                              kClientBuild, client_id_, env_.clock.WallMillis()));
   if (!url.ok()) {
-    protocol_.Fail(WithContext(url.status(), "the address of TalkJS"), env_.clock.Now());
+    protocol_.Fail(WithContext(url.status(), "the address of TalkJS"));
     Run();
     return;
   }

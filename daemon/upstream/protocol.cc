@@ -25,13 +25,6 @@ constexpr Duration kServerSilence = seconds(10);
 constexpr Duration kServerSilenceSpread = seconds(1);
 constexpr Duration kServerTimeout = seconds(5);
 
-// realtime.md 3.9.
-constexpr int kDrainBurst = 51;
-constexpr Duration kDrainGap = milliseconds(100);
-
-// realtime.md 3.5.
-constexpr int kMaxServerErrors = 10;
-
 // realtime.md 3.3.
 constexpr Duration kMaxRefreshDelay = milliseconds(1'728'000'000);
 
@@ -46,8 +39,6 @@ constexpr Duration kStableAfter = seconds(30);
 
 // Logins that TalkJS ends sooner than that: after so many the next ones are paced.
 constexpr int kFreeLogins = 3;
-
-constexpr size_t kUsersPerSubscribe = 1000;
 
 Duration RefreshDelay(int64_t lifetime_seconds) {
   // Capped before it becomes nanoseconds, which 300 years overflow.
@@ -66,12 +57,6 @@ Duration SourceRetryDelay(int failures, Random& random) {
 
 absl::Status Unavailable(std::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
-}
-
-std::string UsersData(const std::vector<std::string>& ids) {
-  json::object data;
-  data["ids"] = json::array(ids.begin(), ids.end());
-  return json::serialize(data);
 }
 
 }  // namespace
@@ -116,23 +101,13 @@ void Protocol::Stop(const absl::Status& why, MonoTime now) {
   FailCalls(why);
 }
 
-void Protocol::Fail(const absl::Status& why, MonoTime now) {
-  (void)now;
+void Protocol::Fail(const absl::Status& why) {
   if (phase_ == Phase::kFailed || phase_ == Phase::kStopped) return;
   if (socket_wanted_) Emit(CloseSocket{});
   ForgetSocket();
   retry_token_at_ = kNever;
   Enter(Phase::kFailed, why);
   FailCalls(why);
-}
-
-void Protocol::FailCalls(const absl::Status& why) {
-  for (auto& [number, pending] : std::exchange(in_flight_, {})) {
-    if (pending.done) Emit(Completed{std::move(pending.done), why});
-  }
-  for (Pending& pending : std::exchange(queue_, {})) {
-    if (pending.done) Emit(Completed{std::move(pending.done), why});
-  }
 }
 
 void Protocol::ForgetSocket() {
@@ -192,7 +167,7 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
       TakeBackCalls();
       return;
     case TokenResult::Kind::kFatal:
-      Fail(result.why, now);
+      Fail(result.why);
       return;
   }
 }
@@ -250,21 +225,6 @@ void Protocol::DropSocket(const absl::Status& why, MonoTime now) {
   } else {
     WantToken(TokenCause::kFirst);
   }
-}
-
-// The socket is gone: what was under way is sent again after the next login, unchanged and in its
-// order (3.4). Subscriptions are rebuilt from what is wanted, the session's own calls by what
-// LoggedIn begins.
-void Protocol::TakeBackCalls() {
-  for (auto& [number, pending] : std::exchange(in_flight_, {})) Requeue(std::move(pending));
-  queue_.remove_if([this](Pending& pending) {
-    const bool repeated = pending.deadline != kNever || restart_announced_;
-    if (repeated && !pending.subscription) return false;
-    if (pending.done) {
-      Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
-    }
-    return true;
-  });
 }
 
 void Protocol::ServerSpoke(MonoTime now) {
@@ -352,8 +312,7 @@ void Protocol::OnLoginAnswer(int status, const Reply& reply, MonoTime now) {
   if (status == 400 || status == 402) {
     Fail(MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_AUTHENTICATION_REFUSED,
                    "TalkJS refused the login: " + std::string(MessageOf(why)) +
-                       "; replace the session's credentials"),
-         now);
+                       "; replace the session's credentials"));
     return;
   }
   ScheduleLoginRetry(why, now);
@@ -399,14 +358,9 @@ void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
   stable_at_ = now + kStableAfter;
   const bool state_kept = std::exchange(restart_announced_, false);
   Enter(Phase::kReady);
-  draining_ = true;
-  burst_left_ = kDrainBurst;
+  BeginDraining();
   RestoreSubscriptions(now);
   Emit(LoggedIn{state_kept});
-}
-
-void Protocol::SendQueued(MonoTime now) {
-  if (draining_) Drain(now);
 }
 
 // session.expired, or a 401 for an ordinary call (3.6).
@@ -438,26 +392,6 @@ void Protocol::LoginVoid() {
   Enter(Phase::kConnecting,
         MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_TOKEN_EXPIRED,
                   "TalkJS ended the login; logging in again"));
-}
-
-void Protocol::SendSubscribe(std::string path, std::string data, MonoTime now) {
-  Pending pending;
-  pending.request = {"SUBSCRIBE", std::move(path), std::move(data)};
-  pending.subscription = true;
-  Send(std::move(pending), now);
-}
-
-void Protocol::RestoreSubscriptions(MonoTime now) {
-  for (const std::string& path : wanted_) SendSubscribe(path, "{}", now);
-  std::vector<std::string> ids;
-  for (const std::string& id : wanted_users_) {
-    ids.push_back(id);
-    if (ids.size() == kUsersPerSubscribe) {
-      SendSubscribe("/users", UsersData(ids), now);
-      ids.clear();
-    }
-  }
-  if (!ids.empty()) SendSubscribe("/users", UsersData(ids), now);
 }
 
 // --- frames ---
@@ -516,140 +450,6 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
 void Protocol::Acknowledge(int64_t publish_number, int64_t socket_generation) {
   if (socket_generation != generation_ || !socket_open_) return;
   Emit(SendText{wire::EncodeAck(publish_number)});
-}
-
-// --- calls ---
-
-void Protocol::Call(Request request, MonoTime deadline, CallDone done, MonoTime now) {
-  Pending pending;
-  pending.request = std::move(request);
-  pending.deadline = deadline;
-  pending.done = std::move(done);
-  Enqueue(std::move(pending), now);
-}
-
-void Protocol::CallFirst(Request request, CallDone done, MonoTime now) {
-  Pending pending;
-  pending.request = std::move(request);
-  pending.done = std::move(done);
-  if (phase_ != Phase::kReady) {
-    Enqueue(std::move(pending), now);
-    return;
-  }
-  Send(std::move(pending), now);
-}
-
-void Protocol::Subscribe(std::string path, MonoTime now) {
-  // Not logged in: sent with the login. A subscription does not wait behind calls (3.9).
-  if (wanted_.insert(path).second && IsLoggedIn()) SendSubscribe(std::move(path), "{}", now);
-}
-
-void Protocol::Unsubscribe(const std::string& path, MonoTime now) {
-  if (wanted_.erase(path) == 0 || !IsLoggedIn()) return;
-  SendFrame("UNSUBSCRIBE", path, "{}", now);
-}
-
-void Protocol::SubscribeUsers(const std::vector<std::string>& ids, MonoTime now) {
-  wanted_users_.insert(ids.begin(), ids.end());
-  if (IsLoggedIn()) SendSubscribe("/users", UsersData(ids), now);
-}
-
-void Protocol::UnsubscribeUser(const std::string& id, MonoTime now) {
-  if (wanted_users_.erase(id) == 0 || !IsLoggedIn()) return;
-  SendFrame("UNSUBSCRIBE", wire::JoinPath({"users", id}), "{}", now);
-}
-
-void Protocol::Enqueue(Pending pending, MonoTime now) {
-  if (phase_ == Phase::kStopped || phase_ == Phase::kFailed) {
-    if (pending.done)
-      Emit(Completed{std::move(pending.done), Unavailable("the session is not running")});
-    return;
-  }
-  pending.order = ++last_order_;
-  if (IsLoggedIn() && !draining_ && queue_.empty()) {
-    Send(std::move(pending), now);
-  } else {
-    queue_.push_back(std::move(pending));
-  }
-}
-
-// Back to its place among those that wait.
-void Protocol::Requeue(Pending pending) {
-  const auto next = std::find_if(queue_.begin(), queue_.end(),
-                                 [&](const Pending& other) { return other.order > pending.order; });
-  queue_.insert(next, std::move(pending));
-}
-
-void Protocol::Send(Pending pending, MonoTime now) {
-  pending.sent = true;
-  const int64_t number =
-      SendFrame(pending.request.method, pending.request.path, pending.request.data, now);
-  in_flight_.emplace(number, std::move(pending));
-}
-
-void Protocol::Drain(MonoTime now) {
-  next_drain_at_ = kNever;
-  if (!IsLoggedIn()) return;
-  while (!queue_.empty()) {
-    Pending& front = queue_.front();
-    if (front.not_before > now) {
-      next_drain_at_ = front.not_before;
-      return;
-    }
-    if (draining_ && burst_left_ == 0) {
-      burst_left_ = 1;
-      next_drain_at_ = now + kDrainGap;
-      return;
-    }
-    if (draining_) --burst_left_;
-    Pending pending = std::move(front);
-    queue_.pop_front();
-    Send(std::move(pending), now);
-  }
-  draining_ = false;
-}
-
-void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
-  const int status = reply.status;
-  if (status == 401) {
-    if (!pending.subscription) Requeue(std::move(pending));
-    if (IsLoggedIn()) LogInAgain(TokenCause::kRefused, now);
-    return;
-  }
-  if (status == 429 || (status == 500 && ++pending.server_errors < kMaxServerErrors)) {
-    pending.not_before = now + throttle_.Next(now, random_);
-    Requeue(std::move(pending));
-    if (next_drain_at_ == kNever) next_drain_at_ = queue_.front().not_before;
-    return;
-  }
-  if (status == 200 || (status >= 400 && status < 410)) throttle_.Reset();
-  if (pending.subscription && status != 200) {
-    Emit(ProtocolError{"SUBSCRIBE was answered with " + std::to_string(status)});
-  }
-  if (pending.done) Emit(Completed{std::move(pending.done), std::move(reply)});
-  if (!queue_.empty() && !draining_ && next_drain_at_ == kNever) Drain(now);
-}
-
-void Protocol::ExpireCalls(MonoTime now) {
-  const absl::Status late = MakeError(
-      absl::StatusCode::kDeadlineExceeded, v1::ERROR_REASON_UPSTREAM_TIMEOUT,
-      "TalkJS did not answer in time; it may have done what was asked: look before repeating");
-  const absl::Status away =
-      MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
-                "the session is not connected to TalkJS; see its state, and try again");
-  queue_.remove_if([&](Pending& pending) {
-    if (pending.deadline > now) return false;
-    if (pending.done) Emit(Completed{std::move(pending.done), pending.sent ? late : away});
-    return true;
-  });
-  for (auto it = in_flight_.begin(); it != in_flight_.end();) {
-    if (it->second.deadline > now) {
-      ++it;
-      continue;
-    }
-    if (it->second.done) Emit(Completed{std::move(it->second.done), late});
-    it = in_flight_.erase(it);
-  }
 }
 
 }  // namespace talkjsd::upstream

@@ -129,7 +129,7 @@ class Protocol {
   // A token or other credentials were supplied from outside: used at once, also from
   // kWaitingForToken and kFailed.
   void OnCredentialsReplaced(MonoTime now);
-  void Fail(const absl::Status& why, MonoTime now);
+  void Fail(const absl::Status& why);
   void Tick(MonoTime now);
 
   // `done` comes with the final answer (realtime.md 3.5), or at `deadline`: DEADLINE_EXCEEDED if it
@@ -188,11 +188,13 @@ class Protocol {
   void Enqueue(Pending pending, MonoTime now);
   void Requeue(Pending pending);
   void TakeBackCalls();
+  void BeginDraining();
   void Drain(MonoTime now);
   void Send(Pending pending, MonoTime now);
   int64_t SendFrame(std::string_view method, std::string_view path, std::string_view data,
                     MonoTime now);
   void SendSubscribe(std::string path, std::string data, MonoTime now);
+  void SendSubscribeUsers(const std::vector<std::string>& ids, MonoTime now);
   void RestoreSubscriptions(MonoTime now);
   void ServerSpoke(MonoTime now);
   void Ping(MonoTime now);

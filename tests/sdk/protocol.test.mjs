@@ -1,12 +1,15 @@
 // The protocol without the SDK: what it would not do, and what it does not show.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 
 import WebSocket from 'ws';
 
-import { APP, rawSocket, signature, startEmulator, token } from './harness.mjs';
+import { APP, KEY, rawSocket, signature, startEmulator, token } from './harness.mjs';
 
 async function start(t, ...flags) {
   const emulator = await startEmulator(...flags);
@@ -74,6 +77,20 @@ test('tokens are judged', async (t) => {
   assert.equal(await renew(token('alice', { exp: undefined })), null);
   const left = await renew(token('alice', { exp: now + 1000 }));
   assert.ok(left >= 995 && left <= 1000, String(left));
+});
+
+test('the secret key comes from a file, whatever the environment says', async (t) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'talkjs-key-'));
+  t.after(() => fs.rmSync(directory, { recursive: true }));
+  const file = path.join(directory, 'key');
+  fs.writeFileSync(file, 'sk_test_from_a_file\r\n');
+  const emulator = await start(t, '--secret-key-file', file);
+  const login = async (key) => {
+    const socket = await rawSocket(emulator, 'alice');
+    return (await socket.call('POST', '/session/renew', { token: token('alice', {}, key) }))[0];
+  };
+  assert.equal(await login('sk_test_from_a_file'), 200);
+  assert.equal(await login(KEY), 401);
 });
 
 test('at exp the session expires, and a renewal brings it back on the same socket', async (t) => {
