@@ -157,9 +157,12 @@ v1::SessionStateChange ToStateChange(const session::Info& info) {
 
 v1::Gap ToProto(const journal::GapInfo& gap) {
   v1::Gap proto;
-  proto.set_reason(gap.journal_lost ? v1::GAP_REASON_JOURNAL_LOST : v1::GAP_REASON_CURSOR_EXPIRED);
+  using Reason = journal::GapInfo::Reason;
+  proto.set_reason(gap.reason == Reason::kExpired       ? v1::GAP_REASON_CURSOR_EXPIRED
+                   : gap.reason == Reason::kJournalLost ? v1::GAP_REASON_JOURNAL_LOST
+                                                        : v1::GAP_REASON_STORE_DAMAGED);
   // Of a lost journal the old position means nothing here.
-  if (!gap.journal_lost) proto.set_from_cursor(journal::EncodeCursor(gap.from));
+  if (gap.reason != Reason::kJournalLost) proto.set_from_cursor(journal::EncodeCursor(gap.from));
   proto.set_to_cursor(journal::EncodeCursor(gap.to));
   return proto;
 }

@@ -84,8 +84,13 @@ class DaemonService final
 
   void FillJournal(v1::JournalInfo& info) const {
     const journal::Journal& journal = context_.journal;
-    info.set_state(v1::JOURNAL_STATE_MEMORY);
-    info.set_durability(v1::DURABILITY_UNSPECIFIED);
+    const std::optional<journal::Durability> durability = journal.durability();
+    info.set_state(!durability.has_value() ? v1::JOURNAL_STATE_MEMORY
+                   : journal.health().ok() ? v1::JOURNAL_STATE_OK
+                                           : v1::JOURNAL_STATE_UNAVAILABLE);
+    info.set_durability(!durability.has_value()                     ? v1::DURABILITY_UNSPECIFIED
+                        : *durability == journal::Durability::kDisk ? v1::DURABILITY_DISK
+                                                                    : v1::DURABILITY_OS);
     info.set_earliest_cursor(journal::EncodeCursor(journal.Earliest()));
     info.set_latest_cursor(journal::EncodeCursor(journal.Latest()));
     info.set_event_count(static_cast<int64_t>(context_.metrics.journal_events->Value()));

@@ -23,12 +23,13 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
   auto gauge = [this](const char* name, const char* help) {
     return &prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add({});
   };
-  auto histogram = [this](const char* name, const char* help) {
+  auto histogram = [this](const char* name, const char* help,
+                          const prometheus::Histogram::BucketBoundaries& buckets) {
     return &prometheus::BuildHistogram()
                 .Name(name)
                 .Help(help)
                 .Register(*registry_)
-                .Add({}, kLatencyBuckets);
+                .Add({}, buckets);
   };
 
   auto& frames = prometheus::BuildCounter()
@@ -51,8 +52,17 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
   events_appended = counter("talkjsd_journal_events_total", "Events stored in the journal");
   journal_events = gauge("talkjsd_journal_events", "Events kept in the journal");
   journal_bytes = gauge("talkjsd_journal_bytes", "Bytes of the events kept in the journal");
-  commit_seconds = histogram("talkjsd_journal_commit_seconds",
-                             "One group of events: handed to the store until stored");
+  journal_queued_bytes =
+      gauge("talkjsd_journal_queued_bytes", "Bytes of events that are not stored yet");
+  commit_seconds =
+      histogram("talkjsd_journal_commit_seconds",
+                "One group of events: handed to the store until stored", kLatencyBuckets);
+  group_events = histogram("talkjsd_journal_group_events", "Events stored as one group",
+                           {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096});
+  journal_prunes =
+      counter("talkjsd_journal_prunes_total", "Segments of the journal dropped by retention");
+  store_errors = counter("talkjsd_journal_errors_total",
+                         "Attempts to write, read or tidy the journal that failed");
   auto& streams = prometheus::BuildGauge()
                       .Name("talkjsd_streams")
                       .Help("Open streams of local clients")
@@ -61,8 +71,8 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
   unreads_streams = &streams.Add({{"kind", "unreads"}});
   events_delivered =
       counter("talkjsd_events_delivered_total", "Events written to streams, counted per stream");
-  write_seconds =
-      histogram("talkjsd_stream_write_seconds", "One batch of a stream: queued until OnWriteDone");
+  write_seconds = histogram("talkjsd_stream_write_seconds",
+                            "One batch of a stream: queued until OnWriteDone", kLatencyBuckets);
   auto& by_state = prometheus::BuildGauge()
                        .Name("talkjsd_sessions")
                        .Help("Sessions by state")

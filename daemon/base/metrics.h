@@ -36,9 +36,13 @@ class Metrics {
   prometheus::Counter* sweep_finds;      // conversations whose news only the sweep found
   // Journal.
   prometheus::Counter* events_appended;
-  prometheus::Gauge* journal_events;      // events kept
-  prometheus::Gauge* journal_bytes;       // bytes kept
-  prometheus::Histogram* commit_seconds;  // one group: handed to the store to stored
+  prometheus::Gauge* journal_events;        // events kept
+  prometheus::Gauge* journal_bytes;         // bytes kept
+  prometheus::Gauge* journal_queued_bytes;  // handed over and not stored yet
+  prometheus::Histogram* commit_seconds;    // one group: handed to the store to stored
+  prometheus::Histogram* group_events;      // events of a group
+  prometheus::Counter* journal_prunes;      // parts of the journal that retention dropped
+  prometheus::Counter* store_errors;        // attempts to write, read or tidy the store that failed
   // Streams.
   prometheus::Gauge* message_streams;
   prometheus::Gauge* unreads_streams;

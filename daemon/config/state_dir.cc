@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<StateDir>> StateDir::Open(const std::string& path
     ::close(fd);
     if (why != EWOULDBLOCK) return Unusable(path, why);
     return MakeError(absl::StatusCode::kFailedPrecondition,
-                     talkjs::sidecar::v1::ERROR_REASON_JOURNAL_UNAVAILABLE,
+                     talkjs::sidecar::v1::ERROR_REASON_STATE_DIR_IN_USE,
                      "another talkjsd runs on the state directory " + path +
                          "; stop it or give this one its own with --state-dir");
   }

@@ -5,6 +5,7 @@
 #include <prometheus/histogram.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -26,11 +27,28 @@ constexpr Duration kFirstRetry = std::chrono::milliseconds(100);
 constexpr Duration kLastRetry = std::chrono::seconds(5);
 // How long retention by age may lag while nothing is appended.
 constexpr Duration kPruneInterval = std::chrono::seconds(10);
+constexpr auto kMaxClockStep = std::chrono::hours(24);
 
 struct Pending {
   std::vector<NewEvent> events;
   std::function<void(const absl::Status&)> stored;
 };
+
+size_t BytesOf(const std::vector<NewEvent>& events) {
+  size_t bytes = 0;
+  for (const NewEvent& event : events) bytes += event.bytes.size();
+  return bytes;
+}
+
+// Append times do not fall, also not from one start to the next: unless the clock was so wrong that
+// keeping to it would stop retention.
+UnixMillis LastAppendTime(const Store& store, const Clock& clock) {
+  const UnixMillis last = store.LastTime();
+  const UnixMillis ahead = last - clock.WallMillis();
+  if (ahead <= std::chrono::milliseconds(kMaxClockStep).count()) return last;
+  LogWarning("the clock was set back since the journal's last event", {{"milliseconds", ahead}});
+  return 0;
+}
 
 class JournalImpl final : public Journal {
  public:
@@ -42,6 +60,7 @@ class JournalImpl final : public Journal {
         metrics_(metrics),
         side_(*store_, std::move(epochs)),
         next_sequence_(side_.epochs.first_sequence()),
+        last_append_time_(LastAppendTime(*store_, clock)),
         writer_([this] { Write(); }) {}
   ~JournalImpl() override { Close(); }
 
@@ -50,10 +69,19 @@ class JournalImpl final : public Journal {
   absl::StatusOr<std::unique_ptr<Reader>> OpenReader(Selection selection, StartPosition start,
                                                      OnGap on_gap,
                                                      std::optional<GapInfo>* gap) override;
+  std::optional<uint64_t> Resolve(Cursor cursor) const override {
+    return side_.epochs.Resolve(cursor, LatestSequence());
+  }
   Cursor Latest() const override { return side_.epochs.At(LatestSequence()); }
   Cursor Earliest() const override { return side_.epochs.At(store_->PrunedTo()); }
   uint64_t epoch() const override { return side_.epochs.present(); }
   Retention retention() const override { return store_->retention(); }
+  std::optional<Durability> durability() const override { return store_->durability(); }
+  bool congested() const override { return congested_; }
+  absl::Status health() const override {
+    MutexLock lock(queue_mutex_);
+    return trouble_;
+  }
   void Close() override;
 
  private:
@@ -64,7 +92,11 @@ class JournalImpl final : public Journal {
   absl::StatusOr<uint64_t> ResolveCursor(Cursor cursor, OnGap on_gap,
                                          std::optional<GapInfo>* gap) const;
 
+  void NoteQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
+
   // On the writer's thread.
+  void Forget(size_t bytes);
+  void SetTrouble(const absl::Status& trouble);
   void Write();
   // What was appended meanwhile, as one group; false when there is nothing more to come.
   bool TakeGroup(std::vector<Pending>* group);
@@ -80,15 +112,19 @@ class JournalImpl final : public Journal {
   Metrics& metrics_;
   mutable ReadSide side_;
 
-  Mutex queue_mutex_;
+  mutable Mutex queue_mutex_;
   CondVar appended_;
   std::deque<Pending> queue_ ABSL_GUARDED_BY(queue_mutex_);
+  // Of the queue and of the group that is being stored.
+  size_t queued_bytes_ ABSL_GUARDED_BY(queue_mutex_) = 0;
+  absl::Status trouble_ ABSL_GUARDED_BY(queue_mutex_);
+  std::atomic<bool> congested_ = false;  // written under queue_mutex_
   bool closing_ ABSL_GUARDED_BY(queue_mutex_) = false;
   std::once_flag closed_;
 
   // Of the writer's thread alone.
   uint64_t next_sequence_;
-  UnixMillis last_append_time_ = 0;
+  UnixMillis last_append_time_;
   absl::Status given_up_;
 
   std::thread writer_;  // last: it uses all of the above
@@ -96,9 +132,12 @@ class JournalImpl final : public Journal {
 
 void JournalImpl::Append(std::vector<NewEvent> events,
                          std::function<void(const absl::Status&)> stored) {
+  const size_t bytes = BytesOf(events);
   {
     MutexLock lock(queue_mutex_);
     if (!closing_) {
+      queued_bytes_ += bytes;
+      NoteQueued();
       queue_.push_back({std::move(events), std::move(stored)});
       if (queue_.size() == 1) appended_.NotifyAll();
       return;
@@ -109,6 +148,23 @@ void JournalImpl::Append(std::vector<NewEvent> events,
                      "the daemon is shutting down and its journal takes no more events; try again "
                      "when it has started"));
   }
+}
+
+void JournalImpl::NoteQueued() {
+  metrics_.journal_queued_bytes->Set(static_cast<double>(queued_bytes_));
+  if (queued_bytes_ > options_.max_queued_bytes) congested_ = true;
+  if (queued_bytes_ <= options_.max_queued_bytes / 2) congested_ = false;
+}
+
+void JournalImpl::Forget(size_t bytes) {
+  MutexLock lock(queue_mutex_);
+  queued_bytes_ -= bytes;
+  NoteQueued();
+}
+
+void JournalImpl::SetTrouble(const absl::Status& trouble) {
+  MutexLock lock(queue_mutex_);
+  trouble_ = trouble;
 }
 
 void JournalImpl::Close() {
@@ -131,6 +187,8 @@ void JournalImpl::Write() {
   Prune();
   std::vector<Pending> group;
   while (TakeGroup(&group)) {
+    size_t bytes = 0;
+    for (const Pending& pending : group) bytes += BytesOf(pending.events);
     const std::vector<EventRef> events = Number(group);
     absl::Status status = given_up_;
     if (status.ok() && !events.empty()) {
@@ -142,6 +200,7 @@ void JournalImpl::Write() {
       if (pending.stored) pending.stored(status);
     }
     group.clear();
+    if (bytes > 0) Forget(bytes);
     if (status.ok()) Prune();
   }
 }
@@ -191,10 +250,15 @@ absl::Status JournalImpl::StoreWithRetries(const std::vector<EventRef>& events) 
     const bool last_attempt = closing();
     const absl::Status status = store_->Append(events);
     if (status.ok()) {
-      if (failed_before) LogInfo("the journal can be written again");
+      if (failed_before) {
+        LogInfo("the journal can be written again");
+        SetTrouble(absl::OkStatus());
+      }
+      metrics_.group_events->Observe(static_cast<double>(events.size()));
       metrics_.commit_seconds->Observe(std::chrono::duration<double>(clock_.Now() - start).count());
       return status;
     }
+    metrics_.store_errors->Increment();
     if (last_attempt) {
       LogError("the journal cannot be written and the daemon is shutting down: events are lost",
                {{"error", MessageOf(status)}, {"events", events.size()}});
@@ -206,6 +270,9 @@ absl::Status JournalImpl::StoreWithRetries(const std::vector<EventRef>& events) 
       LogError("the journal cannot be written; trying again until it can",
                {{"error", MessageOf(status)}});
     }
+    SetTrouble(status);
+    // What retention drops may be the space that is missing.
+    Prune();
     const MonoTime retry_at =
         SystemClock().Now() + std::chrono::duration_cast<MonoTime::duration>(delay);
     delay = std::min(delay * 2, kLastRetry);
@@ -263,7 +330,9 @@ absl::StatusOr<uint64_t> JournalImpl::ResolveCursor(Cursor cursor, OnGap on_gap,
   if (sequence.has_value() && *sequence >= pruned) return *sequence;
   if (on_gap == OnGap::kContinue) {
     *gap = GapInfo{
-        .from = cursor, .to = side_.epochs.At(pruned), .journal_lost = !sequence.has_value()};
+        .from = cursor,
+        .to = side_.epochs.At(pruned),
+        .reason = sequence.has_value() ? GapInfo::Reason::kExpired : GapInfo::Reason::kJournalLost};
     return pruned;
   }
   if (!sequence.has_value()) {

@@ -50,9 +50,15 @@ enum class OnGap { kFail, kContinue };
 
 // Events between `from` and `to` are not available any more, or may have existed.
 struct GapInfo {
+  enum class Reason {
+    kExpired,         // older than retention
+    kJournalLost,     // `from` is of a journal that is not there
+    kSegmentDamaged,  // a file of the store is damaged
+    kSegmentMissing,  // a file of the store is missing
+  };
   Cursor from;
   Cursor to;
-  bool journal_lost = false;  // otherwise: older than retention
+  Reason reason = Reason::kExpired;
 };
 
 // A cursor into the journal over one selection. Owned by one stream; one thread at a time. Outlived
@@ -63,14 +69,14 @@ class Reader {
 
   struct Batch {
     std::vector<EventRef> events;
-    // Events were lost to retention before these: set at most once a call, never with events before
-    // it.
+    // Events were lost before these: set at most once a call, never with events before it.
     std::optional<GapInfo> gap;
   };
   // What follows, at most `max_events` and `max_bytes` of StoredEvent::bytes (one larger event
-  // comes alone). An empty batch: nothing follows at present. OUT_OF_RANGE (CURSOR_EXPIRED) if
-  // retention overtook this reader and it was opened with OnGap::kFail; UNAVAILABLE
-  // (JOURNAL_UNAVAILABLE) if the store cannot be read.
+  // comes alone). An empty batch: nothing follows at present. OUT_OF_RANGE if events were lost and
+  // it was opened with OnGap::kFail: CURSOR_EXPIRED (retention overtook this reader),
+  // JOURNAL_SEGMENT_DAMAGED or JOURNAL_SEGMENT_MISSING. UNAVAILABLE (JOURNAL_UNAVAILABLE) if the
+  // store cannot be read.
   virtual absl::StatusOr<Batch> Read(size_t max_events, size_t max_bytes) = 0;
 
   // Everything of the selection up to here has been returned by Read, also if nothing matched.
@@ -91,6 +97,8 @@ class Journal {
   struct Options {
     size_t ring_bytes = 64 << 20;
     size_t max_group_events = 4096;
+    // What waits for the store, of NewEvent::bytes: beyond it the journal is congested.
+    size_t max_queued_bytes = 64 << 20;
   };
 
   // Opens a new epoch in the store and starts the writer. `clock`, `random` and `metrics` outlive
@@ -108,6 +116,12 @@ class Journal {
   virtual void Append(std::vector<NewEvent> events,
                       std::function<void(const absl::Status&)> stored = nullptr) = 0;
 
+  // Whether so much waits for the store that nothing should be appended that can be had again
+  // later: it takes what comes all the same. Congestion ends at half of its limit.
+  virtual bool congested() const = 0;
+  // OK, or why the store has not taken the last group, which is tried again.
+  virtual absl::Status health() const = 0;
+
   // Where a reader would start, and the reader. Errors as promised in docs/api.md: OUT_OF_RANGE
   // with JOURNAL_LOST (epoch unknown) or CURSOR_EXPIRED (older than retention); with
   // OnGap::kContinue `*gap` is set instead and the reader starts at the earliest event. A sequence
@@ -116,11 +130,16 @@ class Journal {
                                                              StartPosition start, OnGap on_gap,
                                                              std::optional<GapInfo>* gap) = 0;
 
+  // The sequence after which this cursor continues today, whatever of it survives; nothing if its
+  // epoch is unknown. Of two cursors, the one with the higher result is further.
+  virtual std::optional<uint64_t> Resolve(Cursor cursor) const = 0;
+
   virtual Cursor Latest() const = 0;
   // The cursor from which everything still held follows.
   virtual Cursor Earliest() const = 0;
   virtual uint64_t epoch() const = 0;
   virtual Retention retention() const = 0;
+  virtual std::optional<Durability> durability() const = 0;
 
   // Stores what was handed over, then stops the writer; Append afterwards is refused. Readers go
   // on. Idempotent.

@@ -70,11 +70,17 @@ class MemoryStore : public Store {
     MutexLock lock(mutex_);
     return held_.floor();
   }
+  UnixMillis LastTime() const override {
+    MutexLock lock(mutex_);
+    return held_.events() == 0 ? 0 : held_.newest()->append_time;
+  }
+  std::optional<Hole> HoleAt(uint64_t) const override { return std::nullopt; }
   absl::StatusOr<uint64_t> SequenceBefore(UnixMillis time) const override {
     MutexLock lock(mutex_);
     return held_.SequenceBefore(time);
   }
   Retention retention() const override { return retention_; }
+  std::optional<Durability> durability() const override { return std::nullopt; }
   size_t events() const override {
     MutexLock lock(mutex_);
     return held_.events();

@@ -63,6 +63,20 @@ absl::Status CursorExpired(std::string_view what, Cursor earliest) {
                       "earliest_cursor", absl::Base64Escape(EncodeCursor(earliest)));
 }
 
+absl::Status EventsLost(const Hole& hole, Cursor next) {
+  std::string message("a file of the journal is ");
+  message.append(hole.missing ? "missing" : "damaged")
+      .append(
+          ", and the events that follow are lost; open the stream with the cursor in next_cursor, "
+          "or set on_gap to CONTINUE");
+  return WithMetadata(
+      MakeError(absl::StatusCode::kOutOfRange,
+                hole.missing ? talkjs::sidecar::v1::ERROR_REASON_JOURNAL_SEGMENT_MISSING
+                             : talkjs::sidecar::v1::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED,
+                message),
+      "next_cursor", absl::Base64Escape(EncodeCursor(next)));
+}
+
 struct JournalReader::Progress {
   Batch batch;
   size_t events_left;
@@ -187,9 +201,12 @@ absl::StatusOr<JournalReader::Next> JournalReader::ReadStore(Progress& progress,
   uint64_t scanned_to = position_;
   absl::StatusOr<std::vector<EventRef>> events =
       side_.store.Read(selection_.session_ids, position_, chunk_, &scanned_to);
-  // Asked afterwards: retention may have passed us while we were reading.
+  // Asked afterwards: retention may have passed us while we were reading, and that it has is asked
+  // last, for it takes holes along.
+  const std::optional<Hole> hole = side_.store.HoleAt(position_);
   const uint64_t pruned = side_.store.PrunedTo();
-  if (pruned > position_) return SkipTo(pruned, progress);
+  if (pruned > position_) return SkipPruned(pruned, progress);
+  if (hole.has_value()) return SkipHole(*hole, progress);
   if (!events.ok()) {
     return MakeError(absl::StatusCode::kUnavailable,
                      talkjs::sidecar::v1::ERROR_REASON_JOURNAL_UNAVAILABLE,
@@ -219,18 +236,35 @@ absl::StatusOr<JournalReader::Next> JournalReader::ReadStore(Progress& progress,
   return progress.empty() ? Next::kAgain : Next::kDone;
 }
 
-absl::StatusOr<JournalReader::Next> JournalReader::SkipTo(uint64_t pruned, Progress& progress) {
-  // A gap comes before the events of its batch.
-  if (!progress.empty()) return Next::kDone;
-  if (on_gap_ == OnGap::kFail) {
+absl::StatusOr<JournalReader::Next> JournalReader::SkipPruned(uint64_t pruned, Progress& progress) {
+  if (on_gap_ == OnGap::kFail && progress.empty()) {
     return CursorExpired(
         "the stream fell behind the journal's retention and events were lost to it",
         side_.epochs.At(pruned));
   }
+  return SkipTo(pruned, GapInfo::Reason::kExpired, progress);
+}
+
+absl::StatusOr<JournalReader::Next> JournalReader::SkipHole(const Hole& hole, Progress& progress) {
+  if (on_gap_ == OnGap::kFail && progress.empty()) {
+    return EventsLost(hole, side_.epochs.At(hole.to));
+  }
+  return SkipTo(hole.to,
+                hole.missing ? GapInfo::Reason::kSegmentMissing : GapInfo::Reason::kSegmentDamaged,
+                progress);
+}
+
+JournalReader::Next JournalReader::SkipTo(uint64_t to, GapInfo::Reason reason, Progress& progress) {
+  // A gap comes before the events of its batch.
+  if (!progress.empty()) return Next::kDone;
   std::optional<GapInfo>& gap = progress.batch.gap;
-  if (!gap.has_value()) gap = GapInfo{.from = side_.epochs.At(position_), .to = {}};
-  gap->to = side_.epochs.At(pruned);
-  position_ = pruned;
+  // Each reason is told by itself.
+  if (gap.has_value() && gap->reason != reason) return Next::kDone;
+  if (!gap.has_value()) {
+    gap = GapInfo{.from = side_.epochs.At(position_), .to = {}, .reason = reason};
+  }
+  gap->to = side_.epochs.At(to);
+  position_ = to;
   return Next::kAgain;
 }
 

@@ -37,6 +37,8 @@ struct ReadSide {
 
 // CURSOR_EXPIRED, with the earliest cursor as the errors' documentation has it.
 absl::Status CursorExpired(std::string_view what, Cursor earliest);
+// JOURNAL_SEGMENT_DAMAGED or _MISSING, with the cursor behind the hole.
+absl::Status EventsLost(const Hole& hole, Cursor next);
 
 class JournalReader final : public Reader {
  public:
@@ -66,7 +68,10 @@ class JournalReader final : public Reader {
   std::optional<Next> ReadRing(Progress& progress, uint64_t* visible);
   absl::StatusOr<Next> ReadStore(Progress& progress, uint64_t visible);
   // Retention has passed position_.
-  absl::StatusOr<Next> SkipTo(uint64_t pruned, Progress& progress);
+  absl::StatusOr<Next> SkipPruned(uint64_t pruned, Progress& progress);
+  // position_ is in it.
+  absl::StatusOr<Next> SkipHole(const Hole& hole, Progress& progress);
+  Next SkipTo(uint64_t to, GapInfo::Reason reason, Progress& progress);
 
   ReadSide& side_;
   Selection selection_;  // ids sorted and distinct

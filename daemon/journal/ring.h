@@ -49,6 +49,7 @@ class Ring {
   size_t cost() const { return cost_; }
   size_t sessions() const { return sessions_.size(); }
   const EventRef& oldest() const { return events_.front().event; }
+  const EventRef& newest() const { return events_.back().event; }
 
   // The session's entry, made if need be: for Append at once, or for AddWatcher.
   Session* GetSession(const std::string& session_id);

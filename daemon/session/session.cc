@@ -104,6 +104,15 @@ void Session::OnStatusChanged() {
   Publish();
 }
 
+// What cannot be stored is not taken from TalkJS: it is read back when the journal has room again.
+absl::Status Session::Room() const {
+  if (!env_.journal.congested()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_JOURNAL_UNAVAILABLE,
+                   std::string("the journal cannot be written and too much waits for it: ")
+                       .append(MessageOf(env_.journal.health()))
+                       .append("; what TalkJS has meanwhile is fetched afterwards"));
+}
+
 void Session::OnSynced() {
   synced_ = true;
   was_connected_ = true;

@@ -63,6 +63,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   void OnLoggedIn(bool state_kept) override;
   void OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket) override;
   void OnStatusChanged() override;
+  absl::Status Room() const override;
   // InboxHost
   void Call(upstream::Request request, upstream::CallDone done) override;
   void Subscribe(std::string path) override;

@@ -18,6 +18,9 @@ namespace v1 = talkjs::sidecar::v1;
 
 constexpr char kClientBuild[] = "talkjsd-" TALKJSD_VERSION;
 
+// How often a connection that nobody can take events of looks whether that has changed.
+constexpr auto kRoomCheck = std::chrono::seconds(5);
+
 }  // namespace
 
 class Connection::SocketLink : public net::WebSocketHandler {
@@ -184,6 +187,12 @@ void Connection::OnSocketOpen() {
 
 void Connection::OnSocketText(std::string_view text) {
   env_.metrics.frames_received->Increment();
+  if (const absl::Status room = listener_ != nullptr ? listener_->Room() : absl::OkStatus();
+      !room.ok()) {
+    socket_->socket().Abort();
+    OnSocketClosed(room);
+    return;
+  }
   protocol_.OnText(text, env_.clock.Now());
   Run();
 }
@@ -225,6 +234,10 @@ void Connection::Do(OpenSocket&& action) {
 }
 
 void Connection::OpenSocketNow() {
+  if (listener_ != nullptr && !listener_->Room().ok()) {
+    open_timer_.Set(env_.clock.Now() + kRoomCheck);
+    return;
+  }
   env_.metrics.connects->Increment();
   if (connected_before_) env_.metrics.reconnects->Increment();
   connected_before_ = true;

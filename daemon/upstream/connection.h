@@ -42,6 +42,9 @@ class ConnectionListener {
   virtual void OnEvents(std::vector<wire::Event> events, const AckTicket& ticket) = 0;
   // Something in status() changed.
   virtual void OnStatusChanged() = 0;
+  // Not OK: nobody can take what comes. Then the next frame is neither handled nor acknowledged:
+  // the connection is given up, for this reason, and opened again when there is room.
+  virtual absl::Status Room() const { return absl::OkStatus(); }
 };
 
 // Lives on one loop; outlived by its listener and environment. Do not destroy it from within a

@@ -90,6 +90,7 @@ class FakeStore : public Store {
     std::vector<EventRef> events;
     std::vector<size_t> groups;  // sizes of the groups stored
     uint64_t pruned_to = 0;
+    std::optional<Hole> hole;
     int appends = 0;       // attempts
     int failures_due = 0;  // attempts that will fail
     bool held = false;     // attempts wait
@@ -140,6 +141,11 @@ class FakeStore : public Store {
     std::vector<EventRef> found;
     for (const EventRef& event : state_->events) {
       if (event->cursor.sequence <= std::max(after, state_->pruned_to)) continue;
+      if (state_->hole.has_value() && after < state_->hole->to &&
+          event->cursor.sequence > state_->hole->after) {
+        *scanned_to = std::max(after, state_->hole->after);
+        return found;
+      }
       if (!session_ids.empty() && std::find(session_ids.begin(), session_ids.end(),
                                             event->session_id) == session_ids.end()) {
         continue;
@@ -161,10 +167,18 @@ class FakeStore : public Store {
     std::lock_guard lock(state_->mutex);
     return state_->pruned_to;
   }
+  UnixMillis LastTime() const override { return 0; }
+  std::optional<Hole> HoleAt(uint64_t position) const override {
+    std::lock_guard lock(state_->mutex);
+    const std::optional<Hole>& hole = state_->hole;
+    if (!hole.has_value() || position < hole->after || position >= hole->to) return std::nullopt;
+    return hole;
+  }
   absl::StatusOr<uint64_t> SequenceBefore(UnixMillis) const override {
     return absl::UnimplementedError("not searched by time in these tests");
   }
   Retention retention() const override { return {}; }
+  std::optional<Durability> durability() const override { return std::nullopt; }
   size_t events() const override { return 0; }
   size_t bytes() const override { return 0; }
 

@@ -86,7 +86,7 @@ TEST_F(PositionTest, AnUnknownEpochIsALostJournal) {
   OpenOld();
   ExpectRefused({33, 7}, pb::ERROR_REASON_JOURNAL_LOST);
   const GapInfo gap = ExpectContinued({33, 7});
-  EXPECT_TRUE(gap.journal_lost);
+  EXPECT_EQ(gap.reason, GapInfo::Reason::kJournalLost);
   EXPECT_EQ(gap.from, (Cursor{33, 7}));
   EXPECT_EQ(gap.to, (Cursor{11, 4}));
 }
@@ -99,7 +99,7 @@ TEST_F(PositionTest, OlderThanRetentionIsExpired) {
   EXPECT_EQ(MetadataOf(status)["earliest_cursor"],
             absl::Base64Escape(EncodeCursor(journal_->Earliest())));
   const GapInfo gap = ExpectContinued({11, 3});
-  EXPECT_FALSE(gap.journal_lost);
+  EXPECT_EQ(gap.reason, GapInfo::Reason::kExpired);
   EXPECT_EQ(gap.from, (Cursor{11, 3}));
   EXPECT_EQ(gap.to, (Cursor{11, 4}));
 }

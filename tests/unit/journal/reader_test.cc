@@ -230,7 +230,7 @@ TEST_F(RetentionTest, OvertakingAReaderThatAcceptsGapsIsSaid) {
   ASSERT_TRUE(batch->gap.has_value());
   EXPECT_EQ(batch->gap->from, (Cursor{journal_->epoch(), 3}));
   EXPECT_EQ(batch->gap->to, (Cursor{journal_->epoch(), pruned}));
-  EXPECT_FALSE(batch->gap->journal_lost);
+  EXPECT_EQ(batch->gap->reason, GapInfo::Reason::kExpired);
   EXPECT_EQ(Sequences(batch->events), Range(pruned + 1, 35));
   EXPECT_TRUE(ReadAll(*reader).empty());
 }

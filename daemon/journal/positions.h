@@ -1,0 +1,86 @@
+// What must outlive the daemon beside events: the acknowledged positions of named subscriptions,
+// and the list of sessions. A small SQLite file of its own.
+//
+// Positions may lag behind what was acknowledged, by a second; they never lead: what they cover was
+// stored in the journal before.
+//
+// Format 1: application_id and user_version as a segment's, and the tables
+//   about(name TEXT PRIMARY KEY, value)                                        'written_by'
+//   subscriptions(name TEXT PRIMARY KEY, selection BLOB, epoch, sequence, last_used)
+//   sessions(id TEXT PRIMARY KEY, record BLOB, baseline_time, last_sync_time)
+// with times in Unix milliseconds, 0 = not set.
+#ifndef TALKJSD_JOURNAL_POSITIONS_H_
+#define TALKJSD_JOURNAL_POSITIONS_H_
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/journal/cursor.h"
+
+namespace talkjsd::journal {
+
+// Thread-safe. Readers look at memory; changes said to be stored at once wait for the disk.
+// Errors: JOURNAL_DISK_FULL, JOURNAL_READ_ONLY, JOURNAL_UNAVAILABLE; nothing has changed then.
+class Positions {
+ public:
+  struct Options {
+    std::string path;
+    Duration delay = std::chrono::seconds(1);           // of changes that may lag
+    Duration unused_for = std::chrono::hours(24 * 30);  // then a subscription expires
+    // Journal::Resolve of the journal that these positions are of.
+    std::function<std::optional<uint64_t>(Cursor)> resolve;
+    std::string vfs;  // for tests
+  };
+  struct Subscription {
+    std::string name;
+    std::string selection;  // opaque; fixed
+    Cursor position;
+    UnixMillis last_used = 0;
+  };
+  struct Session {
+    std::string id;
+    std::string record;  // opaque; no secrets: the file is as readable as the journal
+    UnixMillis baseline_time = 0;
+    UnixMillis last_sync_time = 0;
+  };
+
+  // Fails as changes do; with JOURNAL_SEGMENT_DAMAGED (restore it, or move it away and lose what it
+  // has), or JOURNAL_FORMAT_NEWER. `clock` outlives it.
+  static absl::StatusOr<std::unique_ptr<Positions>> Open(Options options, const Clock& clock);
+  // Stores what has not been stored yet.
+  virtual ~Positions() = default;
+
+  // Subscriptions that have not been used for so long are not there any more.
+  virtual std::vector<Subscription> Subscriptions() = 0;
+  virtual std::optional<Subscription> FindSubscription(const std::string& name) = 0;
+  // Stored at once. `last_used` is set to now. In the place of one of the same name.
+  virtual absl::Status PutSubscription(Subscription subscription) = 0;
+  // Stored at once. False if there is none.
+  virtual absl::StatusOr<bool> DeleteSubscription(const std::string& name) = 0;
+  // May lag. Positions only move forward, in the order of `resolve`: others are ignored, as are
+  // unknown names; either way it counts as use.
+  virtual void Acknowledge(const std::string& name, Cursor position) = 0;
+  virtual void NoteUse(const std::string& name) = 0;
+
+  virtual std::vector<Session> Sessions() = 0;
+  // Stored at once. In the place of one of the same id.
+  virtual absl::Status PutSession(Session session) = 0;
+  virtual absl::StatusOr<bool> DeleteSession(const std::string& id) = 0;
+  // May lag. Unknown ids are ignored.
+  virtual void NoteSync(const std::string& id, UnixMillis baseline_time,
+                        UnixMillis last_sync_time) = 0;
+
+  // Stores what may lag. OK: all has been stored.
+  virtual absl::Status Flush() = 0;
+};
+
+}  // namespace talkjsd::journal
+
+#endif  // TALKJSD_JOURNAL_POSITIONS_H_

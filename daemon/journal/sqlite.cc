@@ -1,0 +1,214 @@
+#include "daemon/journal/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::journal {
+namespace {
+
+namespace pb = talkjs::sidecar::v1;
+
+// How long a connection waits for another one's lock. Only creating and closing a file takes any.
+constexpr int kBusyMillis = 5000;
+
+struct Meaning {
+  pb::ErrorReason reason;
+  const char* what;
+  const char* advice;
+};
+
+Meaning MeaningOf(int code, int system_error) {
+  constexpr Meaning kFull = {pb::ERROR_REASON_JOURNAL_DISK_FULL, "the disk is full",
+                             "free space on it, or let the journal keep less"};
+  constexpr Meaning kReadOnly = {pb::ERROR_REASON_JOURNAL_READ_ONLY, "it cannot be written",
+                                 "make the state directory writable for the daemon's user"};
+  const int primary = code & 0xff;
+  // Only for these two the system's error is this one's.
+  const bool refused = primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR;
+  if (primary == SQLITE_FULL) return kFull;
+  if (refused && (system_error == ENOSPC || system_error == EDQUOT)) return kFull;
+  if (primary == SQLITE_READONLY || primary == SQLITE_PERM) return kReadOnly;
+  if (refused && (system_error == EROFS || system_error == EACCES || system_error == EPERM)) {
+    return kReadOnly;
+  }
+  if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || code == SQLITE_IOERR_SHORT_READ) {
+    return {pb::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED, "it is damaged",
+            "run talkjsctl journal verify, and check the disk"};
+  }
+  return {pb::ERROR_REASON_JOURNAL_UNAVAILABLE, "it cannot be used",
+          "check the disk and the system's log"};
+}
+
+absl::Status ErrorOf(int code, int system_error, const std::string& path, const char* words) {
+  const Meaning meaning = MeaningOf(code, system_error);
+  std::string message(path);
+  message.append(": ").append(meaning.what).append(" (").append(words).append("); ");
+  message.append(meaning.advice);
+  const absl::StatusCode status = meaning.reason == pb::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED
+                                      ? absl::StatusCode::kDataLoss
+                                      : absl::StatusCode::kUnavailable;
+  return MakeError(status, meaning.reason, message);
+}
+
+}  // namespace
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+Statement::Statement(Statement&& other) noexcept
+    : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
+
+Statement& Statement::operator=(Statement&& other) noexcept {
+  std::swap(database_, other.database_);
+  std::swap(statement_, other.statement_);
+  return *this;
+}
+
+Statement& Statement::Bind(int parameter, int64_t value) {
+  sqlite3_bind_int64(statement_, parameter, value);
+  return *this;
+}
+
+Statement& Statement::BindText(int parameter, std::string_view value) {
+  sqlite3_bind_text64(statement_, parameter, value.data() != nullptr ? value.data() : "",
+                      value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::BindBlob(int parameter, std::string_view value) {
+  sqlite3_bind_blob64(statement_, parameter, value.data() != nullptr ? value.data() : "",
+                      value.size(), SQLITE_STATIC);
+  return *this;
+}
+
+absl::StatusOr<bool> Statement::Step() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  const absl::Status error = database_->LastError();
+  Reset();
+  return error;
+}
+
+absl::Status Statement::Run() {
+  const absl::StatusOr<bool> stepped = Step();
+  Reset();
+  return stepped.status();
+}
+
+void Statement::Reset() { sqlite3_reset(statement_); }
+
+int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::string_view Statement::Bytes(int column) const {
+  const auto* const data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  const int size = sqlite3_column_bytes(statement_, column);
+  return data == nullptr ? std::string_view() : std::string_view(data, static_cast<size_t>(size));
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, Mode mode,
+                                                         const std::string& vfs) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  flags |= mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  if (mode == Mode::kCreate) flags |= SQLITE_OPEN_CREATE;
+  sqlite3* handle = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
+  if (code != SQLITE_OK) {
+    const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
+    sqlite3_close(handle);
+    return ErrorOf(code, system_error, path, sqlite3_errstr(code));
+  }
+  return std::unique_ptr<Database>(new Database(handle, path));
+}
+
+Database::Database(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {
+  sqlite3_busy_timeout(handle_, kBusyMillis);
+  // Damaged files are met with errors, not with crashes or surprises.
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  // In the place of SQLite's own checkpoints, which run inside a commit.
+  sqlite3_wal_hook(
+      handle_,
+      [](void* self, sqlite3*, const char*, int frames) {
+        static_cast<Database*>(self)->log_frames_ = frames;
+        return SQLITE_OK;
+      },
+      this);
+}
+
+Database::~Database() { sqlite3_close_v2(handle_); }
+
+absl::Status Database::LastError() const {
+  return ErrorOf(sqlite3_extended_errcode(handle_), sqlite3_system_errno(handle_), path_,
+                 sqlite3_errmsg(handle_));
+}
+
+absl::Status Database::Execute(const std::string& sql) {
+  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) {
+    return absl::OkStatus();
+  }
+  return LastError();
+}
+
+void Database::RollBack() {
+  if (sqlite3_get_autocommit(handle_) == 0) {
+    sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+}
+
+absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    return LastError();
+  }
+  return Statement(this, statement);
+}
+
+absl::StatusOr<std::string> Database::QueryText(std::string_view sql) {
+  absl::StatusOr<Statement> statement = Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  const absl::StatusOr<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return ErrorOf(SQLITE_CORRUPT, 0, path_, "a row is missing");
+  return std::string(statement->Bytes(0));
+}
+
+absl::StatusOr<int64_t> Database::QueryInt(std::string_view sql) {
+  absl::StatusOr<Statement> statement = Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  const absl::StatusOr<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return ErrorOf(SQLITE_CORRUPT, 0, path_, "a row is missing");
+  return statement->Int(0);
+}
+
+absl::Status Database::Checkpoint(bool restart) {
+  const int code = sqlite3_wal_checkpoint_v2(
+      handle_, nullptr, restart ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nullptr,
+      nullptr);
+  // Somebody else is at it, or reads: the next time.
+  if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY) return absl::OkStatus();
+  return LastError();
+}
+
+absl::Status Database::SyncLog() {
+  sqlite3_file* log = nullptr;
+  if (sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr) {
+    return absl::OkStatus();  // nothing has been written
+  }
+  const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  return code == SQLITE_OK ? absl::OkStatus() : ErrorOf(code, errno, path_, sqlite3_errstr(code));
+}
+
+void Database::LeaveLogAtClose() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+}  // namespace talkjsd::journal
