@@ -20,9 +20,11 @@
 #include "daemon/config/state_dir.h"
 #include "daemon/emulator/emulator.h"
 #include "daemon/journal/journal.h"
+#include "daemon/journal/sqlite_store.h"
 #include "daemon/net/http_client.h"
 #include "daemon/net/tls_context.h"
 #include "daemon/session/registry.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd {
 namespace {
@@ -86,9 +88,18 @@ class Daemon {
     auto state_dir = config::StateDir::Open(config_.state_dir);
     if (!state_dir.ok()) return state_dir.status();
     state_dir_ = *std::move(state_dir);
-    auto journal = journal::Journal::Open(journal::Journal::Options{}, journal::MakeMemoryStore({}),
+    journal::SqliteStoreOptions options;
+    options.directory = config_.state_dir + "/journal";
+    options.retention = {config_.journal_retention_age,
+                         static_cast<size_t>(config_.journal_retention_bytes)};
+    options.durability = config_.journal_durability == config::Config::Durability::kDisk
+                             ? journal::Durability::kDisk
+                             : journal::Durability::kOs;
+    auto store = journal::OpenSqliteStore(options, metrics_);
+    if (!store.ok()) return WithContext(store.status(), "opening the journal");
+    auto journal = journal::Journal::Open(journal::Journal::Options{}, *std::move(store),
                                           SystemClock(), SecureRandom(), metrics_);
-    if (!journal.ok()) return WithContext(journal.status(), "opening the journal");
+    if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
     return absl::OkStatus();
   }
@@ -175,8 +186,11 @@ class Daemon {
   std::unique_ptr<api::Server> server_;
 };
 
+// The reason is for scripts; the errors' documentation has each.
 int Fail(const absl::Status& status, int code) {
-  std::cerr << "talkjsd: " << MessageOf(status) << std::endl;
+  std::string reason = talkjs::sidecar::v1::ErrorReason_Name(ReasonOf(status));
+  reason.erase(0, sizeof("ERROR_REASON_") - 1);
+  std::cerr << "talkjsd: " << MessageOf(status) << " (" << reason << ")" << std::endl;
   return code;
 }
 

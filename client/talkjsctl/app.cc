@@ -23,7 +23,7 @@ Environment:
   TALKJS_HOST        the emulator that "emulator" controls, unless --emulator says
 Exit codes:
   0  done; a stream ended by Ctrl-C, SIGTERM or --count
-  1  the daemon or TalkJS refused, or the output cannot be written
+  1  the daemon or TalkJS refused, the journal is damaged, or the output cannot be written
   2  wrong arguments, or a secret or text that cannot be read
   3  no daemon, or no emulator, answers
   130  Ctrl-C or SIGTERM during anything but a stream
@@ -43,6 +43,7 @@ struct CommandLine {
   MessagesOptions messages;
   FollowOptions unreads;
   EmulatorCommandLine emulator;
+  JournalOptions journal;
   std::function<int()> run;
 };
 
@@ -200,6 +201,26 @@ void AddStreams(CLI::App& app, CommandLine& line) {
   unreads->callback([&line] { line.run = [&] { return Unreads(line.global, line.unreads); }; });
 }
 
+void AddJournal(CLI::App& app, CommandLine& line) {
+  CLI::App* journal =
+      app.add_subcommand("journal", "Look at a journal on disk; needs no daemon, changes nothing");
+  journal->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, bool verify) {
+    CLI::App* command = journal->add_subcommand(name, help);
+    command
+        ->add_option("directory", line.journal.directory,
+                     "The daemon's state directory, or the journal in it")
+        ->type_name("DIR")
+        ->required();
+    command->callback([&line, verify] {
+      line.journal.verify = verify;
+      line.run = [&] { return JournalReportOn(line.global, line.journal); };
+    });
+  };
+  add("inspect", "Show its files with sequences, times, sizes, and its epochs", false);
+  add("verify", "The same, and read all of it; exit 1 when anything is damaged or missing", true);
+}
+
 }  // namespace
 
 int Run(int argc, char** argv) {
@@ -214,6 +235,7 @@ int Run(int argc, char** argv) {
   AddSessionCommands(app, line);
   AddSend(app, line);
   AddStreams(app, line);
+  AddJournal(app, line);
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };
   });

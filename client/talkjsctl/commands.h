@@ -18,7 +18,8 @@ namespace v1 = talkjs::sidecar::v1;
 // Also listed in the help and in docs/talkjsctl.md. Ctrl-C during anything but a stream: 130.
 enum ExitCode {
   kExitOk = 0,           // done; a stream ended by Ctrl-C, SIGTERM or --count
-  kExitRefused = 1,      // the daemon or TalkJS refused, or the output cannot be written
+  kExitRefused = 1,      // the daemon or TalkJS refused, a journal is damaged, or the output cannot
+                         // be written
   kExitUsage = 2,        // wrong arguments, or a secret or text that cannot be read
   kExitUnreachable = 3,  // no daemon answers
 };
@@ -91,6 +92,11 @@ struct MessagesOptions {
   bool continue_after_gap = false;
 };
 
+struct JournalOptions {
+  std::string directory;
+  bool verify = false;
+};
+
 int SessionCreate(const GlobalOptions& global, const SessionCreateOptions& options);
 int SessionList(const GlobalOptions& global, const SessionListOptions& options);
 int SessionShow(const GlobalOptions& global, const std::string& session);
@@ -100,6 +106,8 @@ int Send(const GlobalOptions& global, const SendOptions& options);
 int Messages(const GlobalOptions& global, const MessagesOptions& options);
 int Unreads(const GlobalOptions& global, const FollowOptions& options);
 int ShowStatus(const GlobalOptions& global);
+// `journal inspect` and `journal verify`; the latter exits with kExitRefused if there is damage.
+int JournalReportOn(const GlobalOptions& global, const JournalOptions& options);
 
 // For the commands themselves.
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -64,6 +65,57 @@ absl::Status Loopback(std::string_view text, Parsed& parsed) {
   const absl::StatusOr<HostPort> address = ParseLoopback(text);
   if (!address.ok()) return address.status();
   parsed.config.*field = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status Durability(std::string_view text, Parsed& parsed) {
+  if (text != "os" && text != "disk") return Bad("must be os or disk");
+  parsed.config.journal_durability =
+      text == "disk" ? Config::Durability::kDisk : Config::Durability::kOs;
+  return absl::OkStatus();
+}
+
+struct Unit {
+  std::string_view name;
+  int64_t factor;
+};
+
+// A whole number and one of the units, as "7d". Nothing if it is not, or not in [min, max].
+template <size_t count>
+std::optional<int64_t> Amount(std::string_view text, const Unit (&units)[count], int64_t min,
+                              int64_t max) {
+  int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number);
+  if (text.empty() || result.ec != std::errc() || number < 0) return std::nullopt;
+  const std::string_view rest(result.ptr, static_cast<size_t>(end - result.ptr));
+  for (const Unit& unit : units) {
+    if (rest != unit.name) continue;
+    if (number > max / unit.factor || number * unit.factor < min) return std::nullopt;
+    return number * unit.factor;
+  }
+  return std::nullopt;
+}
+
+absl::Status RetentionAge(std::string_view text, Parsed& parsed) {
+  constexpr int64_t kDay = 86'400;
+  constexpr Unit kUnits[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", kDay}};
+  const std::optional<int64_t> seconds = Amount(text, kUnits, 60, 3650 * kDay);
+  if (!seconds.has_value()) {
+    return Bad("must be a number with s, m, h or d, from 60s to 3650d, such as 7d");
+  }
+  parsed.config.journal_retention_age = std::chrono::seconds(*seconds);
+  return absl::OkStatus();
+}
+
+absl::Status RetentionSize(std::string_view text, Parsed& parsed) {
+  constexpr int64_t kMiB = 1 << 20;
+  constexpr Unit kUnits[] = {{"MiB", kMiB}, {"GiB", 1024 * kMiB}, {"TiB", 1024 * 1024 * kMiB}};
+  const std::optional<int64_t> bytes = Amount(text, kUnits, 16 * kMiB, 1024 * 1024 * kMiB);
+  if (!bytes.has_value()) {
+    return Bad("must be a number with MiB, GiB or TiB, from 16MiB to 1TiB, such as 1GiB");
+  }
+  parsed.config.journal_retention_bytes = *bytes;
   return absl::OkStatus();
 }
 
@@ -125,6 +177,14 @@ constexpr Flag kFlags[] = {
     {"state-dir", "DIR", "where the daemon keeps what must outlive it; one daemon a directory",
      "$STATE_DIRECTORY, else /var/lib/talkjsd as root, else ~/.local/state/talkjsd",
      Text<&Config::state_dir>},
+    {"journal-durability", "MODE",
+     "what stored events survive: os, any end of the daemon; disk, power loss too", "os",
+     Durability},
+    {"journal-retention-age", "AGE", "how long events are kept, with s, m, h or d; 60s to 3650d",
+     "7d", RetentionAge},
+    {"journal-retention-size", "SIZE",
+     "bytes beyond which the oldest events go earlier, with MiB, GiB or TiB; 16MiB to 1TiB", "1GiB",
+     RetentionSize},
     {"emulator", "", "start the built-in TalkJS emulator and use it as TalkJS", "off", Emulator},
     {"emulator-listen", "HOST:PORT", "loopback address of the emulator; port 0 picks one",
      "127.0.0.1:0", OfEmulator<Loopback<&Config::emulator_listen>>},

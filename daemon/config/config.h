@@ -4,10 +4,13 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
 
@@ -26,6 +29,11 @@ struct Config {
   std::string emulator_app_id = "demo";
   Secret emulator_secret_key{"sk_test_demo"};
   std::string upstream_host;  // the SDK's `host` option; empty: TalkJS production
+
+  enum class Durability { kOs, kDisk };
+  Durability journal_durability = Durability::kOs;
+  Duration journal_retention_age = std::chrono::hours(24 * 7);
+  int64_t journal_retention_bytes = int64_t{1} << 30;
 
   std::string metrics;  // "127.0.0.1:9464"; empty: none
   std::string ca_file;  // empty: the system's certificates

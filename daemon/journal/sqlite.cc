@@ -1,6 +1,7 @@
 #include "daemon/journal/sqlite.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -53,6 +54,30 @@ absl::Status ErrorOf(int code, int system_error, const std::string& path, const 
                                       ? absl::StatusCode::kDataLoss
                                       : absl::StatusCode::kUnavailable;
   return MakeError(status, meaning.reason, message);
+}
+
+// Reading needs files beside the database, unless there is no log and nobody can write: then SQLite
+// has to be told so.
+bool CannotChange(const std::string& path) {
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
+  return ::access(directory.empty() ? "." : directory.c_str(), W_OK) != 0 &&
+         ::access((path + "-wal").c_str(), F_OK) != 0;
+}
+
+std::string EscapedForUri(const std::string& path) {
+  std::string escaped;
+  for (const char c : path) {
+    if (c == '%') {
+      escaped.append("%25");
+    } else if (c == '?') {
+      escaped.append("%3f");
+    } else if (c == '#') {
+      escaped.append("%23");
+    } else {
+      escaped.push_back(c);
+    }
+  }
+  return escaped;
 }
 
 }  // namespace
@@ -115,9 +140,14 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   flags |= mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_CREATE;
+  std::string name = path;
+  if (mode == Mode::kReadOnly && CannotChange(path)) {
+    name = "file:" + EscapedForUri(path) + "?immutable=1";
+    flags |= SQLITE_OPEN_URI;
+  }
   sqlite3* handle = nullptr;
   const int code =
-      sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
+      sqlite3_open_v2(name.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
   if (code != SQLITE_OK) {
     const int system_error = handle != nullptr ? sqlite3_system_errno(handle) : 0;
     sqlite3_close(handle);

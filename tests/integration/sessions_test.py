@@ -253,7 +253,7 @@ class Serving(harness.Case):
         self.assertEqual(info.limits.message_subscriptions_per_session, 30)
         self.assertEqual(info.limits.max_events_per_response, 256)
         self.assertEqual(info.limits.max_bytes_per_response, 64 * 1024)
-        self.assertEqual(pb.JournalState.Name(info.journal.state), "JOURNAL_STATE_MEMORY")
+        self.assertEqual(pb.JournalState.Name(info.journal.state), "JOURNAL_STATE_OK")
         self.assertEqual(len(info.epoch), 8)
 
     def test_what_is_missing_says_so(self):

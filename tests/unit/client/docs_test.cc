@@ -53,7 +53,8 @@ TEST(DocsTest, TheManualHasEveryOptionOfEveryCommand) {
   for (const char* command :
        {"", "session create", "session list", "session show", "session watch", "session destroy",
         "send", "messages", "unreads", "status", "emulator reset", "emulator seed",
-        "emulator snapshot", "emulator restore", "emulator exec"}) {
+        "emulator snapshot", "emulator restore", "emulator exec", "journal inspect",
+        "journal verify"}) {
     const std::string help = Help(command);
     ASSERT_THAT(help, HasSubstr("Usage:")) << command;
     for (auto it = std::sregex_iterator(help.begin(), help.end(), option);

@@ -81,6 +81,30 @@ TEST_F(ConfigTest, TakesValuesInBothForms) {
   EXPECT_EQ(config->metrics, "127.0.0.1:0");
 }
 
+TEST_F(ConfigTest, TheJournalsFlags) {
+  const auto defaults = ParseFlags({}, User());
+  EXPECT_EQ(defaults->journal_durability, Config::Durability::kOs);
+  EXPECT_EQ(defaults->journal_retention_age, std::chrono::hours(7 * 24));
+  EXPECT_EQ(defaults->journal_retention_bytes, 1 << 30);
+  const auto config = ParseFlags({"--journal-durability=disk", "--journal-retention-age", "90m",
+                                  "--journal-retention-size=256MiB"},
+                                 User());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->journal_durability, Config::Durability::kDisk);
+  EXPECT_EQ(config->journal_retention_age, std::chrono::minutes(90));
+  EXPECT_EQ(config->journal_retention_bytes, 256 << 20);
+  EXPECT_EQ(ParseFlags({"--journal-retention-size=1TiB"}, User())->journal_retention_bytes,
+            int64_t{1} << 40);
+  EXPECT_THAT(ErrorOf({"--journal-durability=full"}), HasSubstr("must be os or disk"));
+  for (const char* age : {"", "7", "d", "59s", "3651d", "-7d", "7 d", "99999999999999999999d"}) {
+    EXPECT_THAT(ErrorOf({std::string("--journal-retention-age=") + age}), HasSubstr("such as 7d"));
+  }
+  for (const char* size : {"", "1", "1GB", "15MiB", "2TiB", "-1GiB", "9999999999999TiB"}) {
+    EXPECT_THAT(ErrorOf({std::string("--journal-retention-size=") + size}),
+                HasSubstr("such as 1GiB"));
+  }
+}
+
 TEST_F(ConfigTest, WhatMakesNoSenseIsOneLineThatNamesTheFlag) {
   EXPECT_THAT(ErrorOf({"--shard=1"}), HasSubstr("unknown flag --shard"));
   EXPECT_THAT(ErrorOf({"run"}), HasSubstr("unexpected argument 'run'"));
