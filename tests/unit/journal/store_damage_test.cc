@@ -33,6 +33,7 @@ class StoreDamageTest : public StoreFixture {
   };
   Got ReadThrough(StartPosition start, Selection selection = {}) {
     Got got;
+    const bool all = selection.session_ids.empty();
     const auto reader = Reading(selection, start, OnGap::kContinue);
     uint64_t position = reader->position().sequence;
     for (;;) {
@@ -40,18 +41,17 @@ class StoreDamageTest : public StoreFixture {
       EXPECT_TRUE(batch.ok()) << batch.status();
       if (!batch.ok() || (batch->events.empty() && !batch->gap.has_value())) break;
       if (batch->gap.has_value()) {
-        if (selection.session_ids.empty()) EXPECT_EQ(batch->gap->from.sequence, position);
+        EXPECT_TRUE(!all || batch->gap->from.sequence == position);
         position = batch->gap->to.sequence;
         got.in_gaps += batch->gap->to.sequence - batch->gap->from.sequence;
         got.gaps.push_back(*batch->gap);
       }
       for (const EventRef& event : batch->events) {
-        if (selection.session_ids.empty()) EXPECT_EQ(event->cursor.sequence, position + 1);
+        EXPECT_TRUE(!all || event->cursor.sequence == position + 1);
         position = event->cursor.sequence;
         got.events.push_back(position);
       }
     }
-    EXPECT_EQ(position <= journal_->Latest().sequence, true);
     EXPECT_EQ(reader->position(), journal_->Latest());
     return got;
   }
@@ -161,7 +161,7 @@ TEST_F(StoreDamageTest, ALostNewestFileIsAGapAndIsNotWrittenOn) {
     const Got from_end = ReadThrough(At({old_epoch_, 300}));
     ASSERT_EQ(from_end.gaps.size(), 1u);
     EXPECT_EQ(from_end.events.size(), 5u);
-    if (!missing) EXPECT_TRUE(std::filesystem::exists(newest));
+    EXPECT_NE(missing, std::filesystem::exists(newest));
     journal_ = nullptr;
     testing::internal::CaptureStderr();
     OpenDisk();
