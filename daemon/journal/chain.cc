@@ -221,6 +221,7 @@ absl::Status Loader::ReadEpochs(SegmentFile& file) {
 
 void Loader::AddEpochs(const std::vector<EpochStart>& epochs) {
   for (const EpochStart& start : epochs) {
+    if (start.first_sequence == 0 || start.first_sequence > kMaxSequence) continue;  // damaged
     const bool known = std::any_of(epochs_.begin(), epochs_.end(), [&](const EpochStart& other) {
       return other.epoch == start.epoch;
     });
@@ -282,7 +283,9 @@ void Loader::FillTimes() {
     if (found->extent.first_time == 0) found->extent.first_time = found->extent.last_time;
     if (found->extent.first_time != 0) later = found->extent.first_time;
   }
-  UnixMillis earlier = 0;
+  // Where nothing is known of the time, as if it were now: retention shall not drop unseen what the
+  // operator may want to hear of.
+  UnixMillis earlier = SystemClock().WallMillis();
   for (Found& found : found_) {
     if (found.extent.last_time == 0) {
       found.extent.first_time = earlier;
@@ -316,7 +319,7 @@ Chain Loader::Finish() {
       chain.writable = std::move(found.file);
     } else if (found.readable) {
       const absl::StatusOr<bool> indexed = found.file->HasIndex();
-      if (indexed.ok() && *indexed) segment->UseFileIndex();
+      if (indexed.ok() && *indexed) segment->UseFileIndex(Segment::IndexOrigin::kFound);
     }
     chain.next_number = found.number + 1;
     chain.next_sequence = found.extent.last + 1;

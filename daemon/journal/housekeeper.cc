@@ -141,7 +141,7 @@ bool Housekeeper::Index(Segment& segment) {
   if (status.ok()) status = (*file)->CreateIndex();
   if (status.ok()) status = (*file)->database().Checkpoint(/*restart=*/true);
   if (status.ok()) {
-    segment.UseFileIndex();
+    segment.UseFileIndex(Segment::IndexOrigin::kMadeNow);
     segment.SetBytes(SizeOnDisk(segment.path()));
     return true;
   }

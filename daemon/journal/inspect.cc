@@ -146,6 +146,10 @@ void Inspector::Verify(SegmentFile& file, SegmentReport& segment) {
     }
   }
   check->Reset();
+  if (segment.has_index) {
+    const absl::Status index = file.CheckIndex();
+    if (!index.ok()) Complain(index, segment.problems);
+  }
   VerifyRows(file, segment);
 }
 
@@ -154,7 +158,7 @@ void Inspector::VerifyRows(SegmentFile& file, SegmentReport& segment) {
   std::vector<EventRef> rows;
   do {
     rows.clear();
-    const absl::Status read = file.Read(good, INT64_MAX, kRowsAtATime, &rows);
+    const absl::Status read = file.Read(good, UINT64_MAX, kRowsAtATime, &rows);
     if (!rows.empty()) good = rows.back()->cursor.sequence;
     if (!read.ok()) {
       Complain(read, segment.problems);

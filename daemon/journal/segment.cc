@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/base/error.h"
+#include "daemon/base/log.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::journal {
@@ -85,9 +86,10 @@ void Segment::StartIndex(SessionIndex index) {
   index_ = std::move(index);
 }
 
-void Segment::UseFileIndex() {
+void Segment::UseFileIndex(IndexOrigin origin) {
   MutexLock lock(mutex_);
   file_has_index_ = true;
+  index_is_checked_ = origin == IndexOrigin::kMadeNow;
   index_.reset();
 }
 
@@ -167,10 +169,27 @@ absl::Status Segment::Collect(SegmentFile& file, const std::vector<std::string>&
   return absl::OkStatus();
 }
 
+// An index that has lost an entry would hide an event.
+void Segment::CheckFoundIndex(SegmentFile& file) {
+  {
+    MutexLock lock(mutex_);
+    if (!file_has_index_ || index_is_checked_) return;
+  }
+  const absl::Status checked = file.CheckIndex();
+  if (!checked.ok()) {
+    LogError("the index of a file of the journal is not used; reading it takes longer",
+             {{"error", MessageOf(checked)}});
+  }
+  MutexLock lock(mutex_);
+  index_is_checked_ = true;
+  if (!checked.ok()) file_has_index_ = false;
+}
+
 absl::StatusOr<bool> Segment::FindSequences(SegmentFile& file,
                                             const std::vector<std::string>& session_ids,
                                             uint64_t after, size_t max_events, uint64_t* to,
                                             std::vector<uint64_t>* found) {
+  CheckFoundIndex(file);
   // Of each session the next few; what is found up to the least of their ends is complete.
   const size_t each = std::max<size_t>(8, 2 * max_events / session_ids.size());
   const auto limit_reached = [&](size_t before) {
@@ -209,7 +228,7 @@ absl::Status Segment::Scan(SegmentFile& file, const std::vector<std::string>& se
   const std::unordered_set<std::string_view> wanted(session_ids.begin(), session_ids.end());
   std::vector<EventRef> rows;
   size_t taken = 0;
-  for (size_t scanned = 0; scanned < kScannedRows && *scanned_to < to; scanned += rows.size()) {
+  for (size_t scanned = 0; scanned < kScannedRows && *scanned_to < to; scanned += kRowsAtATime) {
     rows.clear();
     const absl::Status read = file.Read(*scanned_to, to, kRowsAtATime, &rows);
     for (EventRef& event : rows) {

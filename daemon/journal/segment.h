@@ -50,8 +50,9 @@ class Segment {
   void SetBytes(size_t bytes);
   // Begins to remember where each session's events are, from the first one on.
   void StartIndex(SessionIndex index);
-  // From now on the file's own index serves.
-  void UseFileIndex();
+  // From now on the file's own index serves; one that was `found` in it is checked first.
+  enum class IndexOrigin { kMadeNow, kFound };
+  void UseFileIndex(IndexOrigin origin);
   bool has_file_index() const;
 
   // As Store::Read, of this file's events in (after, last], not across its hole. JOURNAL_SEGMENT_
@@ -79,6 +80,8 @@ class Segment {
   absl::Status Collect(SegmentFile& file, const std::vector<std::string>& session_ids,
                        uint64_t after, uint64_t to, size_t max_events, std::vector<EventRef>* out,
                        uint64_t* scanned_to);
+  // Once for each file whose index was found in it.
+  void CheckFoundIndex(SegmentFile& file);
   // Sequences in (after, to], `to` lowered to where they are complete; false: there is no index.
   absl::StatusOr<bool> FindSequences(SegmentFile& file, const std::vector<std::string>& session_ids,
                                      uint64_t after, size_t max_events, uint64_t* to,
@@ -95,6 +98,7 @@ class Segment {
   Extent extent_ ABSL_GUARDED_BY(mutex_);
   std::optional<SessionIndex> index_ ABSL_GUARDED_BY(mutex_);
   bool file_has_index_ ABSL_GUARDED_BY(mutex_) = false;
+  bool index_is_checked_ ABSL_GUARDED_BY(mutex_) = false;
   bool leave_log_ ABSL_GUARDED_BY(mutex_) = false;
   bool used_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::unique_ptr<SegmentFile>> idle_ ABSL_GUARDED_BY(mutex_);

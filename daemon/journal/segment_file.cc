@@ -28,7 +28,7 @@ CREATE TABLE events(sequence INTEGER PRIMARY KEY, epoch INTEGER, time INTEGER, s
 
 constexpr char kRead[] =
     "SELECT sequence, epoch, time, session, conversation, kind, by_me, bytes, checksum "
-    "FROM events WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3";
+    "FROM events WHERE sequence >= ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3";
 constexpr char kReadBack[] =
     "SELECT sequence, epoch, time, session, conversation, kind, by_me, bytes, checksum "
     "FROM events WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3";
@@ -177,7 +177,8 @@ absl::Status SegmentFile::ReadHead() {
   if (!number.ok()) return number.status();
   const auto first = database_->QueryInt("SELECT value FROM about WHERE name = 'first_sequence'");
   if (!first.ok()) return first.status();
-  if (*first < 1) return Damaged("its first sequence makes no sense");
+  if (*first < 1 || *first > static_cast<int64_t>(kMaxSequence))
+    return Damaged("its first sequence makes no sense");
   head_ = {static_cast<uint64_t>(*number), static_cast<uint64_t>(*first)};
   return absl::OkStatus();
 }
@@ -275,9 +276,12 @@ absl::Status SegmentFile::Read(uint64_t after, uint64_t to, size_t max,
   const absl::StatusOr<Statement*> prepared = Prepared(read_.statement, read_.is_prepared, kRead);
   if (!prepared.ok()) return prepared.status();
   Statement& read = **prepared;
-  read.Bind(1, AsInt(after)).Bind(2, AsInt(to)).Bind(3, AsInt(max));
+  // Not "sequence > after": that would touch the page of `after`, which may be damaged.
+  read.Bind(1, AsInt(after + 1)).Bind(2, AsInt(to)).Bind(3, AsInt(max));
   absl::Status status;
-  for (uint64_t expected = after + 1;; ++expected) {
+  uint64_t expected = after + 1;
+  size_t count = 0;
+  for (;; ++expected, ++count) {
     const absl::StatusOr<bool> row = read.Step();
     status = row.status();
     if (!status.ok() || !*row) break;
@@ -291,6 +295,10 @@ absl::Status SegmentFile::Read(uint64_t after, uint64_t to, size_t max,
     out->push_back(*std::move(event));
   }
   read.Reset();
+  const bool ended_early = count < max && expected <= to && to < INT64_MAX;
+  if (status.ok() && ended_early) {
+    return Damaged("events after " + std::to_string(expected - 1) + " are missing");
+  }
   return status;
 }
 
@@ -350,7 +358,38 @@ absl::StatusOr<bool> SegmentFile::HasIndex() {
 
 // The key ends with the sequence by itself: it is the table's row id.
 absl::Status SegmentFile::CreateIndex() {
-  return database_->Execute("CREATE INDEX IF NOT EXISTS by_session ON events(session)");
+  return database_->Transact([&]() -> absl::Status {
+    absl::Status made =
+        database_->Execute("CREATE INDEX IF NOT EXISTS by_session ON events(session)");
+    if (!made.ok()) return made;
+    const absl::StatusOr<uint64_t> checksum = IndexChecksum();
+    if (!checksum.ok()) return checksum.status();
+    return database_->Execute("INSERT OR REPLACE INTO about VALUES('index_checksum'," +
+                              std::to_string(static_cast<int64_t>(*checksum)) + ")");
+  });
+}
+
+absl::StatusOr<uint64_t> SegmentFile::IndexChecksum() {
+  auto scan = database_->Prepare(
+      "SELECT session, sequence FROM events INDEXED BY by_session "
+      "WHERE session >= ''");
+  if (!scan.ok()) return scan.status();
+  uint64_t sum = 0;
+  for (;;) {
+    const absl::StatusOr<bool> row = scan->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return sum;
+    sum += Mix(MixBytes(0, scan->Bytes(0)), static_cast<uint64_t>(scan->Int(1)));
+  }
+}
+
+absl::Status SegmentFile::CheckIndex() {
+  const absl::StatusOr<uint64_t> found = IndexChecksum();
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<int64_t> made =
+      database_->QueryInt("SELECT value FROM about WHERE name = 'index_checksum'");
+  if (!made.ok()) return made.status();
+  return static_cast<uint64_t>(*made) == *found ? absl::OkStatus() : Damaged("its index is wrong");
 }
 
 absl::Status SegmentFile::FindSession(std::string_view session_id, uint64_t after, uint64_t to,

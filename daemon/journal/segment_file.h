@@ -4,7 +4,8 @@
 // with application_id kApplicationId, user_version = the format, and these tables:
 //
 //   about(name TEXT PRIMARY KEY, value)   'number' and 'first_sequence': integers;
-//                                         'written_by': the version of talkjsd that made the file
+//                                         'written_by': the version of talkjsd that made the file;
+//                                         'index_checksum': of the index, once it is made
 //   epochs(position INTEGER PRIMARY KEY, epoch, first_sequence)
 //                                         every epoch known when the file was made, oldest first,
 //                                         then those opened while it was the newest file
@@ -35,6 +36,8 @@
 namespace talkjsd::journal {
 
 inline constexpr int kJournalFormat = 1;
+// No journal gets so far: what says more is damaged.
+inline constexpr uint64_t kMaxSequence = uint64_t{1} << 60;
 inline constexpr int kApplicationId = 0x746a7364;  // "tjsd"
 
 struct FileAccess {
@@ -87,7 +90,8 @@ class SegmentFile {
   absl::Status Append(const std::vector<EventRef>& group);
 
   // The events in (after, to], oldest first, at most `max`; `after` is first_sequence - 1 at least.
-  // On an error `out` has what comes before the trouble.
+  // On an error `out` has what comes before the trouble. All of them are there unless `to` is
+  // UINT64_MAX, which asks for what there is.
   absl::Status Read(uint64_t after, uint64_t to, size_t max, std::vector<EventRef>* out);
   // The events in [from, before), newest first, at most `max`; as Read.
   absl::Status ReadBack(uint64_t from, uint64_t before, size_t max, std::vector<EventRef>* out);
@@ -96,6 +100,8 @@ class SegmentFile {
 
   absl::StatusOr<bool> HasIndex();
   absl::Status CreateIndex();
+  // Whether it still has all events where they were.
+  absl::Status CheckIndex();
   // Sequences of the session in (after, to], at most `max`, by the index.
   absl::Status FindSession(std::string_view session_id, uint64_t after, uint64_t to, size_t max,
                            std::vector<uint64_t>* out);
@@ -103,6 +109,7 @@ class SegmentFile {
  private:
   explicit SegmentFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
   absl::Status ReadHead();
+  absl::StatusOr<uint64_t> IndexChecksum();
   absl::StatusOr<Statement*> Prepared(Statement& statement, bool& is_prepared,
                                       std::string_view sql);
   absl::StatusOr<EventRef> Decode(const Statement& row) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 
@@ -133,7 +134,11 @@ FaultVfs::FaultVfs() : name_(UniqueName()), system_(sqlite3_vfs_find(nullptr)), 
     sqlite3_vfs* const system = Methods::Of(vfs)->system_;
     return system->xFullPathname(system, path, size, out);
   };
-  vfs_.xGetLastError = [](sqlite3_vfs*, int, char*) { return 0; };
+  vfs_.xGetLastError = [](sqlite3_vfs* vfs, int, char*) {
+    std::lock_guard lock(Methods::Of(vfs)->mutex_);
+    const int answer = Methods::Of(vfs)->write_answer_;
+    return answer == SQLITE_FULL ? ENOSPC : answer == SQLITE_READONLY ? EROFS : 0;
+  };
   sqlite3_vfs_register(&vfs_, 0);
 }
 

@@ -311,15 +311,17 @@ TEST_F(SqliteStoreTest, ResumingAtTheEdgeOfRetentionIsExactWhilePruningRuns) {
   std::atomic<bool> stop = false;
   std::thread appender([&] {
     while (!stop) {
-      Append(MakeEvents("a", 20));
+      std::vector<NewEvent> events;
+      for (int i = 0; i < 5; ++i) events.push_back(MakeEvent("a", 1000));
+      Append(std::move(events));
     }
   });
+  while (journal_->Earliest().sequence == 0) std::this_thread::yield();
   int expired = 0;
   int resumed = 0;
   for (int round = 0; round < rounds; ++round) {
     const Cursor edge = journal_->Earliest();
     const auto offset = static_cast<uint64_t>(round % 3);
-    if (edge.sequence + offset == 0) continue;
     const Cursor from{edge.epoch, edge.sequence + offset - 1};
     std::optional<GapInfo> gap;
     const auto reader = journal_->OpenReader({}, At(from), OnGap::kFail, &gap);
@@ -336,9 +338,8 @@ TEST_F(SqliteStoreTest, ResumingAtTheEdgeOfRetentionIsExactWhilePruningRuns) {
   }
   stop = true;
   appender.join();
-  EXPECT_GT(expired, rounds / 6);
-  EXPECT_GT(resumed, rounds / 6);
-  EXPECT_GT(journal_->Earliest().sequence, 0u);
+  EXPECT_GE(expired, rounds / 3);
+  EXPECT_GT(resumed, rounds / 2);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ class TempDir {
 class StoreFixture : public JournalFixture {
  protected:
   StoreFixture() { options_.directory = dir_ / "journal"; }
+  ~StoreFixture() override { journal_ = nullptr; }
 
   std::unique_ptr<Store> MakeStore() {
     auto store = OpenSqliteStore(options_, metrics_);
