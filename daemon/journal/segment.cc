@@ -71,11 +71,6 @@ void Segment::Extend(const std::vector<EventRef>& group, size_t bytes) {
   for (const EventRef& event : group) index_->Add(event->session_id, event->cursor.sequence);
 }
 
-void Segment::SetHole(const Hole& hole) {
-  MutexLock lock(mutex_);
-  extent_.hole = hole;
-}
-
 void Segment::SetBytes(size_t bytes) {
   MutexLock lock(mutex_);
   extent_.bytes = bytes;
@@ -141,8 +136,12 @@ absl::Status Segment::Read(const std::vector<std::string>& session_ids, uint64_t
   if (extent.hole.has_value() && after < extent.hole->to) to = extent.hole->after;
   if (to <= after) return absl::OkStatus();
   Loan loan(*this);
-  if (absl::Status taken = loan.Take(); !taken.ok()) return taken;
-  return loan.Checked(Collect(loan.file(), session_ids, after, to, max_events, out, scanned_to));
+  absl::Status read = loan.Take();
+  if (read.ok()) {
+    read = loan.Checked(Collect(loan.file(), session_ids, after, to, max_events, out, scanned_to));
+  }
+  if (IsDamage(read)) Examine(extent.hole, *scanned_to);
+  return read;
 }
 
 absl::Status Segment::Collect(SegmentFile& file, const std::vector<std::string>& session_ids,
@@ -270,24 +269,27 @@ absl::StatusOr<uint64_t> Segment::SequenceBefore(UnixMillis time) {
   return low;
 }
 
-std::optional<Hole> Segment::Examine() {
+void Segment::Examine(const std::optional<Hole>& known, uint64_t after) {
   const Extent extent = this->extent();
-  if (extent.hole.has_value()) return extent.hole;
+  if (extent.hole != known) return;  // somebody else has done it
   auto file = SegmentFile::Open(path_, Database::Mode::kReadWrite, access_);
+  const auto find = [&](uint64_t first) {
+    return file.ok() ? FindDamage(**file, first, extent.last) : Hole{first - 1, extent.last};
+  };
   std::optional<Hole> hole;
-  if (file.ok()) {
-    hole = FindDamage(**file, extent.first, extent.last);
-  } else if (IsDamage(file.status())) {
-    hole = Hole{extent.first - 1, extent.last};
-  }
-  if (hole.has_value()) {
-    SetHole(*hole);
+  if (!known.has_value()) {
+    hole = find(extent.first);
+  } else if (after >= known->to) {
+    // There is more of it. What lies between is given up with it.
+    const std::optional<Hole> second = find(known->to + 1);
+    hole = Hole{known->after, second.has_value() ? second->to : extent.last, known->missing};
   } else {
-    // All events are well: it was the index.
-    MutexLock lock(mutex_);
-    file_has_index_ = false;
+    hole = Hole{after, known->to, known->missing};
   }
-  return hole;
+  MutexLock lock(mutex_);
+  extent_.hole = hole;
+  // All events are well: it was the index.
+  if (!hole.has_value()) file_has_index_ = false;
 }
 
 std::optional<Hole> FindDamage(SegmentFile& file, uint64_t first, uint64_t to) {

@@ -45,8 +45,6 @@ class Segment {
 
   // By the writer, when a group has been stored.
   void Extend(const std::vector<EventRef>& group, size_t bytes);
-  // By whoever finds out.
-  void SetHole(const Hole& hole);
   void SetBytes(size_t bytes);
   // Begins to remember where each session's events are, from the first one on.
   void StartIndex(SessionIndex index);
@@ -55,16 +53,12 @@ class Segment {
   void UseFileIndex(IndexOrigin origin);
   bool has_file_index() const;
 
-  // As Store::Read, of this file's events in (after, last], not across its hole. JOURNAL_SEGMENT_
-  // DAMAGED: see Examine.
+  // As Store::Read, of this file's events in (after, last], not across its hole. When it meets
+  // damage (JOURNAL_SEGMENT_DAMAGED), what cannot be read has become the hole when it returns.
   absl::Status Read(const std::vector<std::string>& session_ids, uint64_t after, size_t max_events,
                     std::vector<EventRef>* out, uint64_t* scanned_to);
   // As Store::SequenceBefore, if the first event was appended before `time`.
   absl::StatusOr<uint64_t> SequenceBefore(UnixMillis time);
-
-  // After a read that met damage: finds out what cannot be read and remembers it as the hole.
-  // Nothing if all events can be read; then the file's index is not used any more.
-  std::optional<Hole> Examine();
 
   // Closes connections that nobody has used since the last call.
   void CloseIdle();
@@ -76,6 +70,10 @@ class Segment {
   class Loan;
   absl::StatusOr<std::unique_ptr<SegmentFile>> Borrow();
   void GiveBack(std::unique_ptr<SegmentFile> file);
+
+  // After a read behind `after` that met damage with the hole as it was `known`: finds out what
+  // cannot be read, so that nobody meets it again.
+  void Examine(const std::optional<Hole>& known, uint64_t after);
 
   absl::Status Collect(SegmentFile& file, const std::vector<std::string>& session_ids,
                        uint64_t after, uint64_t to, size_t max_events, std::vector<EventRef>* out,

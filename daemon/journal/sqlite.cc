@@ -37,7 +37,11 @@ Meaning MeaningOf(int code, int system_error) {
   if (refused && (system_error == EROFS || system_error == EACCES || system_error == EPERM)) {
     return kReadOnly;
   }
-  if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || code == SQLITE_IOERR_SHORT_READ) {
+  // Our statements are right for the tables that we make: if not, the tables are not ours any more.
+  const bool odd = primary == SQLITE_ERROR || primary == SQLITE_CONSTRAINT ||
+                   primary == SQLITE_MISMATCH || primary == SQLITE_SCHEMA;
+  if (odd || primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB ||
+      code == SQLITE_IOERR_SHORT_READ) {
     return {pb::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED, "it is damaged",
             "run talkjsctl journal verify, and check the disk"};
   }

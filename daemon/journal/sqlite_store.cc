@@ -82,7 +82,7 @@ class SqliteStore final : public Store {
 
   // The segment that has what follows `after`; null if nothing does.
   std::shared_ptr<Segment> FindBehind(uint64_t after) const;
-  absl::Status ReadFailed(Segment& segment, const absl::Status& why) const;
+  absl::Status ReadFailed(const Segment& segment, const absl::Status& why) const;
   void CloseIdle() const;
 
   const SqliteStoreOptions options_;
@@ -298,10 +298,10 @@ absl::StatusOr<std::vector<EventRef>> SqliteStore::Read(const std::vector<std::s
   return events;
 }
 
-absl::Status SqliteStore::ReadFailed(Segment& segment, const absl::Status& why) const {
+absl::Status SqliteStore::ReadFailed(const Segment& segment, const absl::Status& why) const {
   metrics_.store_errors->Increment();
   if (ReasonOf(why) != pb::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED) return why;
-  const std::optional<Hole> hole = segment.Examine();
+  const std::optional<Hole> hole = segment.extent().hole;
   LogError("a file of the journal is damaged; what can be read of it and the others stay readable",
            {{"error", MessageOf(why)},
             {"lost_after", hole.has_value() ? hole->after : 0},

@@ -36,6 +36,7 @@ struct Hole {
   uint64_t after = 0;
   uint64_t to = 0;
   bool missing = false;  // a file is missing; otherwise one is damaged
+  friend bool operator==(const Hole&, const Hole&) = default;
 };
 
 // Append and Prune are called on the journal's writer thread, everything else on any thread, also

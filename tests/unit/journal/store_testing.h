@@ -54,7 +54,11 @@ class StoreFixture : public JournalFixture {
     EXPECT_TRUE(epochs.ok()) << epochs.status();
     return store;
   }
-  void OpenDisk(Journal::Options options = {}) { Open(options, MakeStore()); }
+  void OpenDisk(Journal::Options options = {}) {
+    std::unique_ptr<Store> store = MakeStore();
+    ASSERT_NE(store, nullptr);
+    Open(options, std::move(store));
+  }
 
   // Appends groups of ten events of about 1 KiB; the sessions take turns.
   static absl::Status TryAppend(Store& store, size_t count, UnixMillis time = 1000,
