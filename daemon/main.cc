@@ -24,6 +24,7 @@
 #include "daemon/net/http_client.h"
 #include "daemon/net/tls_context.h"
 #include "daemon/session/registry.h"
+#include "daemon/session/session_store.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd {
@@ -101,6 +102,9 @@ class Daemon {
                                           SystemClock(), SecureRandom(), metrics_);
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
+    auto sessions = session::SessionStore::Open(config_.state_dir, options.durability);
+    if (!sessions.ok()) return WithContext(sessions.status(), "opening the list of sessions");
+    session_store_ = *std::move(sessions);
     return absl::OkStatus();
   }
 
@@ -136,8 +140,8 @@ class Daemon {
     options.max_sessions = config_.max_sessions;
     registry_ = std::make_unique<session::Registry>(
         options, session::Registry::Environment{SystemClock(), SecureRandom(), metrics_, *journal_,
-                                                *http_, *tls_});
-    return absl::OkStatus();
+                                                *http_, *tls_, session_store_.get()});
+    return WithContext(registry_->Restore(), "restoring the sessions");
   }
 
   absl::Status StartListeners() {
@@ -176,6 +180,7 @@ class Daemon {
   admin::ServiceManager manager_{admin::ServiceManager::FromEnvironment()};
   Metrics metrics_;
   std::unique_ptr<config::StateDir> state_dir_;
+  std::unique_ptr<session::SessionStore> session_store_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<net::TlsContext> tls_;
   std::unique_ptr<net::HttpClient> http_;

@@ -74,6 +74,7 @@ class JournalImpl final : public Journal {
   }
   Cursor Latest() const override { return side_.epochs.At(LatestSequence()); }
   Cursor Earliest() const override { return side_.epochs.At(store_->PrunedTo()); }
+  UnixMillis LastTime() const override { return store_->LastTime(); }
   uint64_t epoch() const override { return side_.epochs.present(); }
   Retention retention() const override { return store_->retention(); }
   std::optional<Durability> durability() const override { return store_->durability(); }

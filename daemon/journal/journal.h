@@ -137,6 +137,8 @@ class Journal {
   virtual Cursor Latest() const = 0;
   // The cursor from which everything still held follows.
   virtual Cursor Earliest() const = 0;
+  // When its newest event was appended; 0: it has none.
+  virtual UnixMillis LastTime() const = 0;
   virtual uint64_t epoch() const = 0;
   virtual Retention retention() const = 0;
   virtual std::optional<Durability> durability() const = 0;

@@ -343,6 +343,15 @@ journal::NewEvent EncodeMessageEvent(journal::EventKind kind, const wire::Messag
                 IsByMe(message, context.my_user_id));
 }
 
+std::optional<SentFacts> DecodeSent(const std::string& bytes) {
+  v1::StreamMessagesResponse framed;
+  if (!framed.ParseFromString(bytes) || framed.events_size() != 1) return std::nullopt;
+  const v1::MessageEvent& event = framed.events(0);
+  if (!event.has_sent()) return std::nullopt;
+  const Timestamp& time = event.sent().create_time();
+  return SentFacts{event.sent().id(), time.seconds() * 1000 + time.nanos() / 1'000'000};
+}
+
 journal::NewEvent EncodeDeletion(std::string_view session_id, std::string_view conversation_id,
                                  std::string_view message_id, bool by_me, bool recovered,
                                  UnixMillis event_time) {

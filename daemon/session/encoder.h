@@ -2,6 +2,7 @@
 #ifndef TALKJSD_SESSION_ENCODER_H_
 #define TALKJSD_SESSION_ENCODER_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,12 @@ struct MessageContext {
 journal::NewEvent EncodeMessageEvent(journal::EventKind kind, const wire::Message& message,
                                      const MessageContext& context, bool recovered,
                                      UnixMillis event_time);
+// What StoredEvent::bytes of kSent says of its message; nothing if they are not understood.
+struct SentFacts {
+  std::string message_id;
+  UnixMillis created_at = 0;
+};
+std::optional<SentFacts> DecodeSent(const std::string& bytes);
 journal::NewEvent EncodeDeletion(std::string_view session_id, std::string_view conversation_id,
                                  std::string_view message_id, bool by_me, bool recovered,
                                  UnixMillis event_time);

@@ -154,11 +154,16 @@ Inbox::Tracked& Inbox::Track(const std::string& conversation_id) {
   Tracked& tracked = conversations_[conversation_id];
   tracked.side.id = conversation_id;
   tracked.history_until = tracked.seen_at = floor_;
+  if (const auto seen = restored_.find(conversation_id); seen != restored_.end()) {
+    tracked.emitted = std::move(seen->second.emitted);
+    tracked.seen_at = std::max(floor_, seen->second.seen_at);
+    restored_.erase(seen);
+  }
   return tracked;
 }
 
 void Inbox::SetSide(Tracked& tracked, wire::Conversation side) {
-  newest_activity_ = std::max(newest_activity_, side.last_message_at);
+  NoteActivity(side.last_message_at);
   // Something was said or deleted unseen: which message is last now is to be read.
   if (tracked.side_known && side.last_message_at != tracked.side.last_message_at) {
     tracked.last_message_known = false;
@@ -206,7 +211,7 @@ void Inbox::On(wire::SideEdited& event) {
   if (!synced_) touched_.insert(event.conversation_id);
   const bool news = HasNews(tracked, diff);
   if (diff.last_message_at.has_value()) {
-    newest_activity_ = std::max(newest_activity_, *diff.last_message_at);
+    NoteActivity(*diff.last_message_at);
     // It goes down when the last message was deleted: which one is last now is not said here.
     if (*diff.last_message_at < tracked.side.last_message_at &&
         tracked.following != Following::kLive) {
@@ -335,7 +340,7 @@ bool Inbox::EmitSent(Tracked& tracked, wire::Message message, bool recovered,
   // What is history is never read back: no need to remember it.
   if (message.created_at > tracked.history_until && !tracked.emitted.Add(message.id)) return false;
   tracked.seen_at = std::max(tracked.seen_at, message.created_at);
-  newest_activity_ = std::max(newest_activity_, message.created_at);
+  NoteActivity(message.created_at);
   NoteLastMessage(tracked, message);
   Send(tracked,
        {journal::EventKind::kSent, std::move(message), recovered, false, MonoTime{}, ticket});

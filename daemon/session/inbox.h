@@ -25,6 +25,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/random.h"
 #include "daemon/journal/event.h"
+#include "daemon/session/coverage.h"
 #include "daemon/session/recent_ids.h"
 #include "daemon/session/senders.h"
 #include "daemon/upstream/call.h"
@@ -64,6 +65,8 @@ class Inbox {
   Inbox(Options options, InboxHost* host, const Clock& clock, Random& random);
   ~Inbox();
 
+  // What was followed before the daemon's last end; before Start.
+  void Restore(Restored restored);
   // Before the first login.
   void Start();
   // `state_kept`: nothing was lost since the last login.
@@ -72,6 +75,13 @@ class Inbox {
   void OnDisconnected();
   void OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket);
   void Tick();
+
+  // How far TalkJS has been followed, of which every message was handed to Append; nothing if that
+  // is what the last call said, or while the view is incomplete.
+  std::optional<Coverage> TakeCoverage();
+  // What was said last; since the first complete login.
+  const Coverage& coverage() const { return coverage_; }
+  bool synced() const { return synced_; }
 
   // Null if it is not known here.
   const wire::Conversation* FindConversation(const std::string& id) const;
@@ -147,6 +157,10 @@ class Inbox {
   void LearnSide(const std::string& conversation_id);
   void Forget(const std::string& conversation_id);
   bool HasNews(const Tracked& tracked, const wire::ConversationDiff& diff) const;
+
+  // --- coverage (inbox_coverage.cc) ---
+  void BeginCoverage();
+  void NoteActivity(UnixMillis activity);
 
   // --- the way out (inbox.cc) ---
   bool EmitSent(Tracked& tracked, wire::Message message, bool recovered,
@@ -228,6 +242,18 @@ class Inbox {
   UnixMillis newest_activity_ = 0;  // over all conversations, ever
   // What was said up to here has been seen: the newest activity when the view was complete last.
   UnixMillis covered_until_ = 0;
+  // Of what was followed before the daemon's start, until the first sync: what is in the journal.
+  std::map<std::string, Seen> restored_;
+  // When newest_activity_ reached a value, local time. Two of them, kListMarginMillis of activity
+  // or more apart.
+  struct ActivityMark {
+    UnixMillis activity = 0;
+    UnixMillis at = 0;
+  };
+  ActivityMark mark_before_;
+  ActivityMark newest_mark_;
+  UnixMillis last_activity_at_ = 0;
+  Coverage coverage_;     // said last
   bool syncing_ = false;  // from a login that lost state until the view is complete
   bool listing_ = false;  // the list of conversations is being read after an interruption
   MonoTime retry_sync_at_ = kNever;

@@ -19,10 +19,6 @@ namespace v1 = talkjs::sidecar::v1;
 constexpr int kFirstMessagePage = 30;
 constexpr int kMessagePage = 100;
 
-// How far the walk through the list goes back beyond the newest activity known before an
-// interruption.
-constexpr UnixMillis kListMarginMillis = 60'000;
-
 // Conversations read back at a time by one session.
 constexpr int kMaxFills = 8;
 constexpr int kMaxPeeks = 8;
@@ -87,7 +83,7 @@ void Inbox::StartSync() {
   ++login_;
   synced_ = false;
   syncing_ = true;
-  listing_ = login_ > 1;
+  listing_ = login_ > 1 || synced_before_;
   active_fills_ = 0;
   peeks_ = 0;
   fill_queue_.clear();
@@ -251,11 +247,13 @@ void Inbox::EndUnreads() {
 }
 
 void Inbox::FinishSync() {
+  if (!synced_before_) BeginCoverage();
   synced_ = true;
   synced_before_ = true;
   syncing_ = false;
   listed_.clear();
   touched_.clear();
+  restored_.clear();
   unreads_dirty_ = true;
   ScheduleSweep();
   host_->OnSynced();

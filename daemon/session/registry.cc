@@ -13,6 +13,8 @@
 #include "daemon/net/event_loop.h"
 #include "daemon/session/check.h"
 #include "daemon/session/encoder.h"
+#include "daemon/session/keeper.h"
+#include "daemon/session/restore.h"
 #include "daemon/session/session.h"
 #include "daemon/upstream/pacer.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -27,6 +29,9 @@ namespace v1 = talkjs::sidecar::v1;
 constexpr UnixMillis kAwaitingMeMillis = 10 * 60 * 1000;
 constexpr UnixMillis kRememberDestroyedMillis = 60 * 60 * 1000;
 constexpr Duration kHousekeeping = std::chrono::seconds(10);
+
+// How often what the sessions have followed is stored.
+constexpr Duration kProgressInterval = std::chrono::seconds(10);
 
 // At the daemon's end, sockets get this long for their closing handshake.
 constexpr Duration kStopPatience = std::chrono::seconds(1);
@@ -55,13 +60,15 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
       : options_(std::move(options)),
         env_(environment),
         urls_(wire::UrlsForHost(options_.upstream_host)),
-        pacer_(options_.connects_per_second_share) {
+        pacer_(options_.connects_per_second_share),
+        keeper_(env_.store, env_.journal, env_.clock) {
     for (int i = 0; i < options_.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>("shard-" + std::to_string(i)));
     }
   }
 
   void Start();
+  absl::Status Restore();
   absl::StatusOr<Created> Create(CreateRequest request);
   absl::StatusOr<Info> Get(const std::string& session_id) const;
   std::vector<Info> List() const;
@@ -80,7 +87,9 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
     explicit Shard(std::string name) : loop(std::move(name)) {}
     // Declared before the loop's users: sessions are destroyed on the loop before it stops.
     net::EventLoop loop;
-    std::map<std::string, std::unique_ptr<Session>> sessions;  // on the loop's thread only
+    // On the loop's thread only.
+    std::map<std::string, std::unique_ptr<Session>> sessions;
+    std::unique_ptr<net::Timer> progress;
   };
   struct Entry {
     Info info;
@@ -88,15 +97,23 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
     Shard* shard = nullptr;
     uint64_t order = 0;
     UnixMillis forget_at = 0;  // 0: never
+    // Its credentials cannot be read: what it starts from when it gets others.
+    bool is_unstarted = false;
+    std::shared_ptr<Restored> unstarted;
   };
   using Waiters = std::vector<std::function<void()>>;
 
   std::string KeyOf(const std::string& app_id, const std::string& user_id) const {
     return app_id + '\n' + user_id;
   }
-  absl::StatusOr<Created> Repeat(Entry& entry, CreateRequest& request)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StartSession(Shard& shard, Info first, CreateRequest request);
+  absl::StatusOr<Created> Repeat(const std::string& session_id, CreateRequest request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  Entry& Enter(Info info, Credentials credentials) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  size_t Alive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RestoreOne(StoredSession stored, std::shared_ptr<Restored> restored);
+  void StartSession(Shard& shard, Info first, CreateRequest request,
+                    std::shared_ptr<Restored> restored);
+  std::vector<SessionStore::Progress> TakeProgress(Shard& shard);
   void OnSessionChanged(const Info& info);
   Waiters Changed(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetState(Entry& entry, State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -112,9 +129,12 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   const Environment env_;
   const wire::BaseUrls urls_;
   upstream::Pacer pacer_;
+  Keeper keeper_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<net::Timer> housekeeping_;  // on the first shard
 
+  // Held while the store and the list are changed together; taken before mutex_.
+  Mutex change_mutex_;
   mutable Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
@@ -127,12 +147,34 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
 };
 
 void Registry::Impl::Start() {
-  for (const auto& shard : shards_) shard->loop.Start();
+  for (const auto& shard : shards_) {
+    shard->loop.Start();
+    shard->loop.PostAndWait([this, &shard = *shard] {
+      shard.progress = std::make_unique<net::Timer>(shard.loop, [this, &shard] {
+        if (auto progress = TakeProgress(shard); !progress.empty()) {
+          keeper_.Put(std::move(progress), [] {});
+        }
+        shard.progress->Set(env_.clock.Now() + kProgressInterval);
+      });
+      if (env_.store != nullptr) shard.progress->Set(env_.clock.Now() + kProgressInterval);
+    });
+  }
   net::EventLoop& loop = shards_.front()->loop;
   loop.PostAndWait([this, &loop] {
     housekeeping_ = std::make_unique<net::Timer>(loop, [this] { Housekeeping(); });
     housekeeping_->Set(env_.clock.Now() + kHousekeeping);
   });
+}
+
+// On the shard.
+std::vector<SessionStore::Progress> Registry::Impl::TakeProgress(Shard& shard) {
+  std::vector<SessionStore::Progress> all;
+  for (const auto& [id, session] : shard.sessions) {
+    if (auto progress = session->TakeProgress(); progress.has_value()) {
+      all.push_back(*std::move(progress));
+    }
+  }
+  return all;
 }
 
 void Registry::Impl::Count(State state, int by) {
@@ -158,83 +200,197 @@ Registry::Impl::Waiters Registry::Impl::Changed(Entry& entry) {
   return waiters;
 }
 
+size_t Registry::Impl::Alive() const {
+  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) {
+    return entry.second.info.state != State::kDestroyed;
+  }));
+}
+
+// Enters it in every list; the version is up to Changed.
+Registry::Impl::Entry& Registry::Impl::Enter(Info info, Credentials credentials) {
+  Entry& entry = entries_[info.session_id];
+  entry.order = ++last_order_;
+  entry.credentials = std::move(credentials);
+  entry.shard = shards_[last_order_ % shards_.size()].get();
+  Count(info.state, 1);
+  if (info.user_id.has_value() && info.state != State::kDestroyed) {
+    id_of_key_[KeyOf(info.app_id, *info.user_id)] = info.session_id;
+  }
+  entry.forget_at = info.expires_at.value_or(0);
+  entry.info = std::move(info);
+  pacer_.SetSessions(Alive());
+  return entry;
+}
+
 absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) {
   const absl::Status checked = CheckCreate(request, env_.clock.WallMillis());
   if (!checked.ok()) return checked;
-  Waiters waiters;
+  const MutexLock changing(change_mutex_);
+  std::string known_id;
   Info first;
-  Shard* shard = nullptr;
   {
     MutexLock lock(mutex_);
     if (stopped_) return Draining();
     if (request.user_id.has_value()) {
       const auto known = id_of_key_.find(KeyOf(request.app_id, *request.user_id));
-      if (known != id_of_key_.end()) return Repeat(entries_.at(known->second), request);
+      if (known != id_of_key_.end()) known_id = known->second;
     }
-    const auto alive = std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) {
-      return entry.second.info.state != State::kDestroyed;
-    });
-    if (alive >= options_.max_sessions) {
+    const size_t alive = Alive();
+    if (known_id.empty() && alive >= static_cast<size_t>(options_.max_sessions)) {
       return MakeError(absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_LIMIT_EXCEEDED,
                        "the daemon holds " + std::to_string(alive) +
                            " sessions, its limit: destroy some, or raise --max-sessions");
     }
-    const UnixMillis now = env_.clock.WallMillis();
-    first.session_id = "ses_" + env_.random.Text(22);
-    first.app_id = request.app_id;
-    first.user_id = request.user_id;
-    first.state = request.user_id.has_value() ? State::kConnecting : State::kAwaitingMe;
-    first.state_since = first.created_at = now;
-    first.credential_kind = request.credentials.kind;
-    Entry& entry = entries_[first.session_id];
-    entry.order = ++last_order_;
-    entry.credentials = request.credentials;
-    entry.shard = shard = shards_[last_order_ % shards_.size()].get();
-    if (request.user_id.has_value()) {
-      id_of_key_[KeyOf(request.app_id, *request.user_id)] = first.session_id;
-    } else {
-      entry.forget_at = now + kAwaitingMeMillis;
-      first.expires_at = entry.forget_at;
-    }
-    entry.info = first;
-    Count(first.state, 1);
-    pacer_.SetSessions(static_cast<size_t>(alive) + 1);
+  }
+  if (!known_id.empty()) return Repeat(known_id, std::move(request));
+  const UnixMillis now = env_.clock.WallMillis();
+  first.session_id = "ses_" + env_.random.Text(22);
+  first.app_id = request.app_id;
+  first.user_id = request.user_id;
+  first.state = request.user_id.has_value() ? State::kConnecting : State::kAwaitingMe;
+  first.state_since = first.created_at = now;
+  first.credential_kind = request.credentials.kind;
+  if (!request.user_id.has_value()) first.expires_at = now + kAwaitingMeMillis;
+  if (request.user_id.has_value() && env_.store != nullptr) {
+    StoredSession stored;
+    stored.session_id = first.session_id;
+    stored.app_id = first.app_id;
+    stored.user_id = *first.user_id;
+    stored.created_at = first.created_at;
+    stored.credentials = request.credentials;
+    stored.user_attributes = request.user_attributes;
+    if (const absl::Status added = env_.store->Add(stored); !added.ok()) return added;
+  }
+  Waiters waiters;
+  Shard* shard = nullptr;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = Enter(std::move(first), request.credentials);
     waiters = Changed(entry);
+    shard = entry.shard;
     first = entry.info;
   }
   for (const auto& ready : waiters) ready();
-  if (request.user_id.has_value()) StartSession(*shard, first, std::move(request));
+  if (request.user_id.has_value()) StartSession(*shard, first, std::move(request), nullptr);
   return Created{first, true};
+}
+
+absl::Status Registry::Impl::Restore() {
+  if (env_.store == nullptr) return absl::OkStatus();
+  auto stored = env_.store->Load();
+  if (!stored.ok()) return stored.status();
+  auto restored = ReadBack(env_.journal, *stored);
+  if (!restored.ok()) return restored.status();
+  for (StoredSession& session : *stored) {
+    const auto known = restored->find(session.session_id);
+    RestoreOne(std::move(session), known == restored->end()
+                                       ? nullptr
+                                       : std::make_shared<Restored>(std::move(known->second)));
+  }
+  if (!stored->empty()) LogInfo("sessions restored", {{"sessions", stored->size()}});
+  return absl::OkStatus();
+}
+
+void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> restored) {
+  const UnixMillis now = env_.clock.WallMillis();
+  Info info;
+  info.session_id = stored.session_id;
+  info.app_id = stored.app_id;
+  info.user_id = stored.user_id;
+  info.created_at = stored.created_at;
+  info.baseline_at = stored.baseline_at;
+  info.state_since = now;
+  info.credential_kind = stored.credentials.kind;
+  if (stored.destroyed_at.has_value()) {
+    info.state = State::kDestroyed;
+    info.state_since = *stored.destroyed_at;
+    info.expires_at = *stored.destroyed_at + kRememberDestroyedMillis;
+  } else if (!stored.trouble.ok()) {
+    LogError("the credentials of a session cannot be read",
+             {{"session", info.session_id}, {"why", MessageOf(stored.trouble)}});
+    info.state = State::kFailed;
+    info.reason = ReasonOf(stored.trouble);
+    info.reason_message = MessageOf(stored.trouble);
+  }
+  Shard* shard = nullptr;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = Enter(std::move(info), stored.credentials);
+    if (!stored.trouble.ok()) {
+      entry.is_unstarted = true;
+      entry.unstarted = restored;
+    }
+    (void)Changed(entry);
+    shard = entry.shard;
+    info = entry.info;
+  }
+  if (info.state != State::kConnecting) return;
+  CreateRequest request;
+  request.user_attributes = std::move(stored.user_attributes);
+  request.credentials = std::move(stored.credentials);
+  StartSession(*shard, std::move(info), std::move(request), std::move(restored));
 }
 
 // design.md section 5: an existing pair is returned; credentials of the same kind replace the
 // stored ones, those of another kind only if asked to.
-absl::StatusOr<Registry::Created> Registry::Impl::Repeat(Entry& entry, CreateRequest& request) {
-  Info& info = entry.info;
-  if (request.credentials.kind != info.credential_kind && !request.replace_credentials) {
-    return MakeError(absl::StatusCode::kAlreadyExists, v1::ERROR_REASON_SESSION_ALREADY_EXISTS,
-                     "session " + info.session_id +
-                         " has this app and user with another kind of credentials: use it, or set "
-                         "replace_credentials");
+absl::StatusOr<Registry::Created> Registry::Impl::Repeat(const std::string& session_id,
+                                                         CreateRequest request) {
+  bool replace = false;
+  {
+    MutexLock lock(mutex_);
+    const Entry& entry = entries_.at(session_id);
+    const Info& info = entry.info;
+    if (request.credentials.kind != info.credential_kind && !request.replace_credentials) {
+      return MakeError(absl::StatusCode::kAlreadyExists, v1::ERROR_REASON_SESSION_ALREADY_EXISTS,
+                       "session " + info.session_id +
+                           " has this app and user with another kind of credentials: use it, or "
+                           "set replace_credentials");
+    }
+    const bool same = request.credentials.kind == entry.credentials.kind &&
+                      request.credentials.secret == entry.credentials.secret &&
+                      request.credentials.token_lifetime == entry.credentials.token_lifetime;
+    replace = !same || info.state == State::kFailed || info.state == State::kWaitingForToken;
+    if (!replace) return Created{info, false};
   }
-  const bool same = request.credentials.kind == entry.credentials.kind &&
-                    request.credentials.secret == entry.credentials.secret &&
-                    request.credentials.token_lifetime == entry.credentials.token_lifetime;
-  if (!same || info.state == State::kFailed || info.state == State::kWaitingForToken) {
+  if (env_.store != nullptr) {
+    const absl::Status stored = env_.store->ReplaceCredentials(session_id, request.credentials);
+    if (!stored.ok()) return stored;
+  }
+  Info info;
+  Shard* shard = nullptr;
+  std::shared_ptr<Restored> unstarted;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_.at(session_id);
     entry.credentials = request.credentials;
-    info.credential_kind = request.credentials.kind;
-    entry.shard->loop.Post([shard = entry.shard, id = info.session_id,
-                            credentials = std::move(request.credentials)]() mutable {
-      const auto it = shard->sessions.find(id);
-      if (it != shard->sessions.end()) it->second->ReplaceCredentials(std::move(credentials));
-    });
+    entry.info.credential_kind = request.credentials.kind;
+    shard = entry.shard;
+    if (std::exchange(entry.is_unstarted, false)) {
+      unstarted = std::exchange(entry.unstarted, nullptr);
+      SetState(entry, State::kConnecting);
+      entry.info.reason = v1::ERROR_REASON_UNSPECIFIED;
+      entry.info.reason_message.clear();
+      info = entry.info;
+    } else {
+      info = entry.info;
+      shard->loop.Post([shard, session_id, credentials = std::move(request.credentials)]() mutable {
+        const auto it = shard->sessions.find(session_id);
+        if (it != shard->sessions.end()) {
+          it->second->ReplaceCredentials(std::move(credentials));
+        }
+      });
+      return Created{info, false};
+    }
   }
+  StartSession(*shard, info, std::move(request), std::move(unstarted));
   return Created{info, false};
 }
 
-void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest request) {
+void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest request,
+                                  std::shared_ptr<Restored> restored) {
   Session::Options options;
   options.first = std::move(first);
+  options.restored = std::move(restored);
   options.user_attributes = std::move(request.user_attributes);
   options.credentials = std::move(request.credentials);
   options.urls = urls_;
@@ -247,7 +403,7 @@ void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest reques
       if (stopped_ || it == entries_.end() || it->second.info.state == State::kDestroyed) return;
     }
     Session::Environment environment{shard.loop, env_.journal, unreads,      env_.http, env_.tls,
-                                     env_.clock, env_.random,  env_.metrics, pacer_};
+                                     env_.clock, env_.random,  env_.metrics, pacer_,    keeper_};
     auto session = std::make_unique<Session>(std::move(options), environment,
                                              [this](const Info& info) { OnSessionChanged(info); });
     Session* started = session.get();
@@ -307,16 +463,26 @@ std::vector<Info> Registry::Impl::List() const {
 
 void Registry::Impl::Destroy(const std::string& session_id,
                              std::function<void(const absl::Status&)> done) {
-  Waiters waiters;
+  bool known = false;
   Info last;
   Shard* shard = nullptr;
+  absl::Status kept = absl::OkStatus();
+  Waiters waiters;
   {
-    MutexLock lock(mutex_);
-    const auto it = entries_.find(session_id);
-    if (it != entries_.end() && it->second.info.state != State::kDestroyed) {
-      Entry& entry = it->second;
-      const UnixMillis now = env_.clock.WallMillis();
-      shard = entry.shard;
+    const MutexLock changing(change_mutex_);
+    bool stored = false;
+    {
+      MutexLock lock(mutex_);
+      const auto it = entries_.find(session_id);
+      known = it != entries_.end();
+      if (known && it->second.info.state != State::kDestroyed) shard = it->second.shard;
+      stored = shard != nullptr && it->second.info.user_id.has_value() && env_.store != nullptr;
+    }
+    const UnixMillis now = env_.clock.WallMillis();
+    if (stored) kept = env_.store->Destroy(session_id, now);
+    if (shard != nullptr && kept.ok()) {
+      MutexLock lock(mutex_);
+      Entry& entry = entries_.at(session_id);
       SetState(entry, State::kDestroyed);
       entry.credentials = Credentials();
       entry.info.state_since = now;
@@ -329,14 +495,10 @@ void Registry::Impl::Destroy(const std::string& session_id,
       }
       waiters = Changed(entry);
       last = entry.info;
-    } else if (it == entries_.end()) {
-      shard = nullptr;
-    } else {
-      last = it->second.info;
     }
   }
-  if (shard == nullptr) {
-    done(last.session_id.empty() ? NotFound() : absl::OkStatus());
+  if (shard == nullptr || !kept.ok()) {
+    done(known ? kept : NotFound());
     return;
   }
   LogInfo("session destroyed", {{"session", session_id}});
@@ -429,6 +591,7 @@ void Registry::Impl::Cancel(uint64_t handle) {
 void Registry::Impl::Housekeeping() {
   const UnixMillis now = env_.clock.WallMillis();
   std::vector<std::string> ended;
+  std::vector<std::string> forgotten;
   {
     MutexLock lock(mutex_);
     for (auto it = entries_.begin(); it != entries_.end();) {
@@ -443,9 +606,11 @@ void Registry::Impl::Housekeeping() {
         continue;
       }
       id_of_version_.erase(entry.info.version);
+      forgotten.push_back(it->first);
       it = entries_.erase(it);
     }
   }
+  for (const std::string& id : forgotten) keeper_.Forget(id);
   for (const std::string& id : ended) Destroy(id, [](const absl::Status&) {});
   housekeeping_->Set(env_.clock.Now() + kHousekeeping);
 }
@@ -463,8 +628,10 @@ void Registry::Impl::Stop() {
     size_t sockets ABSL_GUARDED_BY(mutex) = 0;
   };
   const auto open = std::make_shared<Open>();
+  std::vector<SessionStore::Progress> last;
   for (const auto& shard : shards_) {
-    shard->loop.PostAndWait([&shard = *shard, open] {
+    shard->loop.PostAndWait([this, &shard = *shard, &last, open] {
+      for (auto& progress : TakeProgress(shard)) last.push_back(std::move(progress));
       {
         MutexLock lock(open->mutex);
         open->sockets += shard.sessions.size();
@@ -486,10 +653,12 @@ void Registry::Impl::Stop() {
   for (const auto& shard : shards_) {
     shard->loop.PostAndWait([this, &shard = *shard] {
       shard.sessions.clear();
+      shard.progress.reset();
       if (&shard == shards_.front().get()) housekeeping_.reset();
     });
     shard->loop.Stop();
   }
+  keeper_.Stop(std::move(last));
 }
 
 // --- the face ---
@@ -500,6 +669,8 @@ Registry::Registry(Options options, Environment environment)
 }
 
 Registry::~Registry() { Stop(); }
+
+absl::Status Registry::Restore() { return impl_->Restore(); }
 
 absl::StatusOr<Registry::Created> Registry::Create(CreateRequest request) {
   return impl_->Create(std::move(request));

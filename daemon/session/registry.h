@@ -18,12 +18,14 @@
 #include "daemon/net/http_client.h"
 #include "daemon/net/tls_context.h"
 #include "daemon/session/info.h"
+#include "daemon/session/session_store.h"
 #include "daemon/session/unreads_board.h"
 #include "daemon/upstream/call.h"
 
 namespace talkjsd::session {
 
-// Thread-safe: every method may be called from any thread, and none waits for the network. Owns the
+// Thread-safe: every method may be called from any thread, and none waits for the
+// network. Owns the
 // shards (threads) and the sessions on them.
 class Registry {
  public:
@@ -46,10 +48,15 @@ class Registry {
     journal::Journal& journal;
     net::HttpClient& http;
     const net::TlsContext& tls;
+    SessionStore* store = nullptr;  // null: sessions end with the daemon
   };
 
   Registry(Options options, Environment environment);
   ~Registry();  // Stop
+
+  // Brings back the sessions of the store, at the pace of connects. Once, before anything is
+  // created. Errors are those of SessionStore::Load and ReadBack.
+  absl::Status Restore();
 
   struct Created {
     Info info;
@@ -58,7 +65,8 @@ class Registry {
   // Checks what can be checked here: INVALID_ARGUMENT (INVALID_FIELD, TOKEN_MALFORMED,
   // TOKEN_WRONG_APP, TOKEN_WRONG_USER, TOKEN_EXPIRED, CREDENTIALS_INVALID), ALREADY_EXISTS
   // (SESSION_ALREADY_EXISTS: other kind of credentials; the message names the session),
-  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); those of SessionStore if it cannot be stored. Waits for
+  // the disk.
   absl::StatusOr<Created> Create(CreateRequest request);
 
   // NOT_FOUND (SESSION_NOT_FOUND). A destroyed session is found for an hour, in State::kDestroyed.
@@ -70,8 +78,9 @@ class Registry {
   // In the order of creation; without destroyed ones.
   std::vector<Info> List() const;
 
-  // Closes its connection and forgets its credentials; `done` is called when that has happened.
-  // Destroying a destroyed one succeeds.
+  // Closes its connection and removes its credentials; `done` is called when that has happened.
+  // Destroying a destroyed one succeeds. If the credentials cannot be removed the session goes on,
+  // with the error of SessionStore. Waits for the disk.
   void Destroy(const std::string& session_id, std::function<void(const absl::Status&)> done);
 
   // One call to TalkJS as the session's user. `done` runs once, on the session's shard: with

@@ -26,7 +26,10 @@ Session::Session(Options options, Environment environment, std::function<void(co
           MakeTokens(), this),
       inbox_({info_.session_id, *info_.user_id, options.message_subscriptions}, this, env_.clock,
              env_.random),
-      inbox_timer_(env_.loop, [this] { inbox_.Tick(); }) {}
+      inbox_timer_(env_.loop, [this] { inbox_.Tick(); }),
+      self_(std::make_shared<Session*>(this)) {
+  if (options.restored != nullptr) inbox_.Restore(std::move(*options.restored));
+}
 
 Session::~Session() = default;
 
@@ -83,7 +86,9 @@ void Session::WriteUser() {
           return;
         }
         user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
-        if (!user_trouble_.ok()) {
+        if (user_trouble_.ok()) {
+          env_.keeper.DropUserAttributes(info_.session_id);
+        } else {
           LogWarning("TalkJS did not take the user's attributes",
                      {{"session", info_.session_id}, {"why", MessageOf(user_trouble_)}});
         }
@@ -113,11 +118,44 @@ absl::Status Session::Room() const {
                        .append("; what TalkJS has meanwhile is fetched afterwards"));
 }
 
+SessionStore::Progress Session::ProgressOf(const Coverage& coverage) const {
+  SessionStore::Progress progress;
+  progress.session_id = info_.session_id;
+  progress.baseline_at = *info_.baseline_at;
+  progress.checkpoint.coverage = coverage;
+  progress.checkpoint.taken_at = env_.clock.WallMillis();
+  return progress;
+}
+
+std::optional<SessionStore::Progress> Session::TakeProgress() {
+  if (!info_.baseline_at.has_value()) return std::nullopt;
+  const std::optional<Coverage> coverage = inbox_.TakeCoverage();
+  if (!coverage.has_value()) return std::nullopt;
+  return ProgressOf(*coverage);
+}
+
+// What is promised from the first complete login on is not said before it is stored: a crash must
+// not take it back.
 void Session::OnSynced() {
+  info_.last_sync_at = env_.clock.WallMillis();
+  if (info_.baseline_at.has_value()) {
+    BecomeConnected();
+    return;
+  }
+  info_.baseline_at = info_.last_sync_at;
+  env_.keeper.Put({ProgressOf(inbox_.coverage())},
+                  [self = std::weak_ptr<Session*>(self_), loop = env_.loop.remote()] {
+                    loop->Post([self] {
+                      if (const auto session = self.lock(); session != nullptr)
+                        (*session)->BecomeConnected();
+                    });
+                  });
+}
+
+void Session::BecomeConnected() {
+  if (!inbox_.synced()) return;  // lost meanwhile
   synced_ = true;
   was_connected_ = true;
-  info_.last_sync_at = env_.clock.WallMillis();
-  if (!info_.baseline_at.has_value()) info_.baseline_at = info_.last_sync_at;
   Publish();
 }
 

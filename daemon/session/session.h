@@ -17,6 +17,8 @@
 #include "daemon/net/tls_context.h"
 #include "daemon/session/inbox.h"
 #include "daemon/session/info.h"
+#include "daemon/session/keeper.h"
+#include "daemon/session/session_store.h"
 #include "daemon/session/unreads_board.h"
 #include "daemon/upstream/connection.h"
 #include "daemon/upstream/pacer.h"
@@ -34,6 +36,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
     Credentials credentials;
     wire::BaseUrls urls;
     int message_subscriptions = 30;
+    std::shared_ptr<Restored> restored;  // null: a new session
   };
   struct Environment {
     net::EventLoop& loop;
@@ -45,6 +48,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
     Random& random;
     Metrics& metrics;
     upstream::Pacer& pacer;
+    Keeper& keeper;
   };
   // `changed` gets each new snapshot (its version is not set), on the shard.
   Session(Options options, Environment environment, std::function<void(const Info&)> changed);
@@ -56,6 +60,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   void Stop(const absl::Status& why, std::function<void()> closed);
   // Newer credentials of the same kind, or replaced ones of another.
   void ReplaceCredentials(Credentials credentials);
+  // What changed since it was last asked; nothing before the first complete login.
+  std::optional<SessionStore::Progress> TakeProgress();
   void CallUpstream(upstream::Request request, Duration timeout, upstream::CallDone done);
 
  private:
@@ -80,6 +86,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   std::unique_ptr<upstream::TokenSource> MakeTokens() const;
   void WriteUser();
   State StateOf(const upstream::Connection::Status& status) const;
+  SessionStore::Progress ProgressOf(const Coverage& coverage) const;
+  void BecomeConnected();
   void Publish();
 
   Info info_;
@@ -95,6 +103,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   upstream::Connection connection_;
   Inbox inbox_;
   net::Timer inbox_timer_;
+  std::shared_ptr<Session*> self_;  // for what comes back from another thread
 };
 
 }  // namespace talkjsd::session

@@ -21,6 +21,7 @@ class Life {
         talk_(clock_, bound_) {
     talk_.events_apart = Pick(2) == 0;
     faulty_ = Pick(4) == 0;
+    restarts_ = Pick(2) == 0;
     talk_.fault = [this](const upstream::Request& request) -> std::optional<int> {
       if (!faulty_ || request.path == "/users" || Pick(10) != 0) return std::nullopt;
       return 500;
@@ -132,9 +133,26 @@ class Life {
         talk_.Edit(id, in->posts.back().message.id, "edited");
     } else if (what < 94) {
       JoinOrLeave(id, in);
+    } else if (what < 95) {
+      talk_.TakeCheckpoint();
+    } else if (what < 96) {
+      if (restarts_) Restart();
     } else {
       Connection();
     }
+  }
+
+  void Restart() {
+    Watch();
+    if (Pick(2) == 0) talk_.TakeCheckpoint();
+    talk_.Restart();
+    // Seconds, or an hour.
+    for (int i = Pick(20); i > 0; --i) {
+      clock_.Advance(std::chrono::milliseconds(Pick(Pick(3) == 0 ? 400'000 : 300)));
+      const std::string id = Some();
+      if (In(id) != nullptr) Say(id);
+    }
+    if (Pick(3) != 0) talk_.Connect();
   }
 
   void DeleteOne(const std::string& id, const TalkModel::Conversation& in) {
@@ -198,6 +216,7 @@ class Life {
   const int bound_;
   const int conversations_;
   bool faulty_ = false;
+  bool restarts_ = false;
   bool started_ = false;
   bool baseline_ = false;
   UnixMillis baseline_at_ = 0;

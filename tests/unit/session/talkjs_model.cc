@@ -52,8 +52,8 @@ upstream::Reply Refuse(int status, const char* code) {
 
 TalkModel::TalkModel(ManualClock& clock, int message_subscriptions)
     : clock_(clock),
-      inbox_(std::make_unique<Inbox>(Inbox::Options{"ses_1", kMe, message_subscriptions}, this,
-                                     clock, random_)) {
+      options_{"ses_1", kMe, message_subscriptions},
+      inbox_(std::make_unique<Inbox>(options_, this, clock, random_)) {
   inbox_->Start();
 }
 
@@ -275,6 +275,45 @@ void TalkModel::Disconnect(bool announced) {
   }
 }
 
+void TalkModel::OnSynced() {
+  ++synced;
+  if (checkpoint_.has_value()) return;
+  checkpoint_ = inbox_->coverage();
+  checkpoint_at_ = clock_.WallMillis();
+}
+
+void TalkModel::TakeCheckpoint() {
+  const std::optional<Coverage> coverage = inbox_->TakeCoverage();
+  if (!checkpoint_.has_value() || !coverage.has_value()) return;
+  EXPECT_GE(coverage->covered_until, checkpoint_->covered_until);
+  EXPECT_GE(coverage->appended_since, checkpoint_->appended_since);
+  checkpoint_ = coverage;
+  checkpoint_at_ = clock_.WallMillis();
+}
+
+void TalkModel::Restart() {
+  connected_ = keeps_state_ = false;
+  wake_ = kNever;
+  inbox_ = nullptr;
+  to_server_.clear();
+  to_client_.clear();
+  subscriptions_.clear();
+  wanted_.clear();
+  inbox_ = std::make_unique<Inbox>(options_, this, clock_, random_);
+  if (checkpoint_.has_value()) {
+    Restored restored{*checkpoint_, checkpoint_at_, {}};
+    for (const Appended& entry : appended) {
+      if (entry.kind != journal::EventKind::kSent) continue;
+      if (entry.appended_at < checkpoint_->appended_since) continue;
+      Seen& seen = restored.conversations[entry.conversation_id];
+      seen.emitted.Add(entry.message_id);
+      seen.seen_at = std::max(seen.seen_at, entry.created_at);
+    }
+    inbox_->Restore(std::move(restored));
+  }
+  inbox_->Start();
+}
+
 bool TalkModel::ServerStep() {
   if (!connected_ || to_server_.empty()) return false;
   FromClient frame = std::move(to_server_.front());
@@ -472,6 +511,7 @@ void TalkModel::Append(journal::NewEvent event) {
   }
   Appended entry;
   entry.kind = event.kind;
+  entry.appended_at = clock_.WallMillis();
   entry.recovered = decoded.recovered();
   entry.by_me = event.by_me;
   if (decoded.has_deleted()) {

@@ -25,6 +25,7 @@ struct Appended {
   std::string body;
   std::string sender_name;  // empty: absent
   UnixMillis created_at = 0;
+  UnixMillis appended_at = 0;
   bool recovered = false;
   bool by_me = false;
 };
@@ -82,6 +83,11 @@ class TalkModel : public InboxHost {
   // `announced`: TalkJS keeps what it has for the session and hands it over later.
   void Disconnect(bool announced = false);
   bool connected() const { return connected_; }
+  // What the daemon stores now and then of how far it has followed TalkJS.
+  void TakeCheckpoint();
+  // The daemon is killed and starts again: all is lost but what was appended and the last
+  // checkpoint. Not connected afterwards.
+  void Restart();
   bool ServerStep();  // answers one frame of the client; false: there was none
   bool ClientStep();  // hands over one frame of the server
   bool WakeStep();    // fires the timer if it is due
@@ -124,7 +130,7 @@ class TalkModel : public InboxHost {
   void Append(journal::NewEvent event) override;
   void PutUnreads(std::string encoded) override;
   void WakeInboxAt(MonoTime when) override { wake_ = when; }
-  void OnSynced() override { ++synced; }
+  void OnSynced() override;
   void CountRecovered(int messages) override { recovered += messages; }
   void CountSwept(int conversations) override { swept += conversations; }
 
@@ -157,6 +163,9 @@ class TalkModel : public InboxHost {
   std::deque<FromClient> to_server_;
   std::deque<FromServer> to_client_;
   MonoTime wake_ = kNever;
+  std::optional<Coverage> checkpoint_;
+  UnixMillis checkpoint_at_ = 0;
+  const Inbox::Options options_;
   std::unique_ptr<Inbox> inbox_;
 };
 

@@ -1,0 +1,163 @@
+#include "daemon/session/credentials_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+#include "daemon/base/error.h"
+#include "daemon/wire/json.h"
+#include "daemon/wire/json_reader.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
+
+namespace talkjsd::session {
+namespace {
+
+namespace json = boost::json;
+namespace v1 = talkjs::sidecar::v1;
+
+constexpr std::array<std::pair<CredentialKind, std::string_view>, 4> kKinds = {{
+    {CredentialKind::kNone, "none"},
+    {CredentialKind::kToken, "token"},
+    {CredentialKind::kSignature, "signature"},
+    {CredentialKind::kSigningKey, "signing_key"},
+}};
+
+absl::Status Unusable(const std::string& path, std::string_view what, int error) {
+  const bool full = error == ENOSPC || error == EDQUOT;
+  const bool read_only = error == EROFS || error == EACCES || error == EPERM;
+  std::string message = path;
+  message.append(" cannot be ").append(what).append(": ").append(std::strerror(error));
+  message.append(full        ? "; free space on the disk of the state directory"
+                 : read_only ? "; make the state directory writable for the daemon's user"
+                             : "; check the disk and the system's log");
+  return MakeError(absl::StatusCode::kUnavailable,
+                   full        ? v1::ERROR_REASON_JOURNAL_DISK_FULL
+                   : read_only ? v1::ERROR_REASON_JOURNAL_READ_ONLY
+                               : v1::ERROR_REASON_JOURNAL_UNAVAILABLE,
+                   message);
+}
+
+std::string Encode(const CredentialsFile& file) {
+  json::object object;
+  for (const auto& [kind, name] : kKinds) {
+    if (kind == file.credentials.kind) object["kind"] = name;
+  }
+  object["secret"] = file.credentials.secret.Expose();
+  object["token_lifetime_seconds"] =
+      std::chrono::duration_cast<std::chrono::seconds>(file.credentials.token_lifetime).count();
+  if (file.user_attributes.has_value()) {
+    // In TalkJS's own form, which knows absent, null and a value apart.
+    object["user"] = json::parse(upstream::SetUser("", *file.user_attributes).data);
+  }
+  return json::serialize(object);
+}
+
+absl::StatusOr<upstream::UserWrite> DecodeUser(const json::value& value) {
+  upstream::UserWrite user;
+  wire::ObjectReader reader(value);
+  reader.IfPresent("name", user.name);
+  reader.ReadPatch("custom", user.custom);
+  reader.ReadPatch("locale", user.locale);
+  reader.ReadPatch("photoUrl", user.photo_url);
+  reader.ReadPatch("role", user.role);
+  reader.ReadPatch("welcomeMessage", user.welcome_message);
+  reader.ReadPatch("email", user.email);
+  reader.ReadPatch("phone", user.phone);
+  if (!reader.status().ok()) return reader.status();
+  return user;
+}
+
+absl::StatusOr<CredentialsFile> Decode(std::string_view text) {
+  const absl::StatusOr<json::value> value = wire::ParseJson(text);
+  if (!value.ok()) return value.status();
+  CredentialsFile file;
+  std::string kind;
+  std::string secret;
+  int64_t lifetime = 0;
+  wire::ObjectReader reader(*value);
+  reader.Required("kind", kind);
+  reader.Required("secret", secret);
+  reader.Required("token_lifetime_seconds", lifetime);
+  file.credentials.secret = Secret(std::move(secret));
+  if (!reader.status().ok()) return reader.status();
+  file.credentials.token_lifetime = std::chrono::seconds(lifetime);
+  bool known = false;
+  for (const auto& [candidate, name] : kKinds) {
+    if (name != kind) continue;
+    file.credentials.kind = candidate;
+    known = true;
+  }
+  if (!known) return absl::DataLossError("a kind of credentials that this version does not know");
+  if (const json::value* user = value->as_object().if_contains("user")) {
+    auto attributes = DecodeUser(*user);
+    if (!attributes.ok()) return attributes.status();
+    file.user_attributes = *std::move(attributes);
+  }
+  return file;
+}
+
+// Returns the errno of what failed, or 0.
+int WriteAll(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return errno;
+    }
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return ::fsync(fd) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+absl::Status WriteCredentialsFile(const std::string& path, const CredentialsFile& file) {
+  const std::string fresh = path + ".new";
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return Unusable(fresh, "written", errno);
+  // Whatever a leftover file allowed.
+  int error = ::fchmod(fd, 0600) == 0 ? 0 : errno;
+  // Wiped when it is done.
+  const Secret text(Encode(file));
+  if (error == 0) error = WriteAll(fd, text.Expose());
+  ::close(fd);
+  if (error == 0 && std::rename(fresh.c_str(), path.c_str()) != 0) error = errno;
+  if (error == 0) return absl::OkStatus();
+  ::unlink(fresh.c_str());
+  return Unusable(path, "written", error);
+}
+
+absl::StatusOr<CredentialsFile> ReadCredentialsFile(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) {
+    if (errno == ENOENT) {
+      return MakeError(absl::StatusCode::kNotFound, v1::ERROR_REASON_CREDENTIALS_INVALID,
+                       path + " is missing; create the session again with its credentials");
+    }
+    return Unusable(path, "read", errno);
+  }
+  std::string content(std::istreambuf_iterator<char>(stream), {});
+  const Secret text(std::move(content));
+  absl::StatusOr<CredentialsFile> file = Decode(text.Expose());
+  if (file.ok()) return file;
+  // Not the reason: it might quote what is in the file.
+  return MakeError(absl::StatusCode::kDataLoss, v1::ERROR_REASON_CREDENTIALS_INVALID,
+                   path +
+                       " is damaged or of a newer version; create the session again with its "
+                       "credentials and replace_credentials");
+}
+
+absl::Status RemoveCredentialsFile(const std::string& path) {
+  ::unlink((path + ".new").c_str());
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return Unusable(path, "removed", errno);
+}
+
+}  // namespace talkjsd::session
