@@ -282,7 +282,7 @@ class World {
   std::unordered_map<std::string, MessagePlace> messages_;                   // by message id
   uint64_t next_message_number_ = 1;
   UnixMillis last_message_at_ = 0;  // newest time given to a message, imported ones apart
-  UnixMillis last_joined_at_ = 0;                  // over all conversations
+  UnixMillis last_joined_at_ = 0;   // over all conversations
   std::unordered_map<std::string, SentKey> sent_;  // by sender and idempotency key
   std::deque<std::string> sent_order_;
   std::set<std::pair<MonoTime, std::pair<std::string, std::string>>> typing_ends_;
