@@ -299,6 +299,7 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
   info.user_id = stored.user_id;
   info.created_at = stored.created_at;
   info.baseline_at = stored.baseline_at;
+  if (stored.baseline_at.has_value()) info.last_sync_at = stored.checkpoint.taken_at;
   info.state_since = now;
   info.credential_kind = stored.credentials.kind;
   if (stored.destroyed_at.has_value()) {

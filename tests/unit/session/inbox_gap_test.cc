@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/session/talkjs_model.h"
+#include "tests/unit/session/inbox_fixture.h"
 
 namespace talkjsd::session {
 namespace {
@@ -11,33 +11,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using Ids = std::vector<std::string>;
 
-class InboxGap : public testing::Test {
+class InboxGap : public InboxFixture {
  protected:
-  explicit InboxGap(int bound = 30) : talk_(clock_, bound) {}
-  void LogIn() {
-    talk_.Connect();
-    talk_.Settle();
-    ASSERT_EQ(talk_.synced, 1);
-  }
-  void Join(const std::string& id) {
-    clock_.Advance(milliseconds(10));
-    talk_.Join(id);
-  }
-  std::string Say(const std::string& id, const std::string& sender = "alice") {
-    clock_.Advance(milliseconds(10));
-    return talk_.Say(id, sender);
-  }
-  const std::vector<UnreadEntry>& Unreads() const { return talk_.unreads.back().entries; }
-  int Count(journal::EventKind kind) const {
-    return static_cast<int>(
-        std::count_if(talk_.appended.begin(), talk_.appended.end(),
-                      [&](const Appended& entry) { return entry.kind == kind; }));
-  }
-
-  ManualClock clock_;
-  TalkModel talk_;
+  using InboxFixture::InboxFixture;
 };
 
 class InboxGapWithTwo : public InboxGap {

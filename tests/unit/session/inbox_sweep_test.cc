@@ -1,7 +1,7 @@
 // The sweep finds what no event told.
 #include <gtest/gtest.h>
 
-#include "tests/unit/session/talkjs_model.h"
+#include "tests/unit/session/inbox_fixture.h"
 
 namespace talkjsd::session {
 namespace {
@@ -9,28 +9,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using Ids = std::vector<std::string>;
 
-class InboxSweep : public testing::Test {
- protected:
-  void LogIn() {
-    talk_.Connect();
-    talk_.Settle();
-    ASSERT_EQ(talk_.synced, 1);
-  }
-  void Join(const std::string& id) {
-    clock_.Advance(milliseconds(10));
-    talk_.Join(id);
-  }
-  std::string Say(const std::string& id) {
-    clock_.Advance(milliseconds(10));
-    return talk_.Say(id, "alice");
-  }
-  int Lists() const { return talk_.Count("GET /me/conversations "); }
-
-  ManualClock clock_;
-  TalkModel talk_{clock_, 30};
-};
+class InboxSweep : public InboxFixture {};
 
 TEST_F(InboxSweep, ComesEveryFiveToTenMinutesAndFindsNothing) {
   Join("c1");

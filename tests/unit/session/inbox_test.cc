@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/session/talkjs_model.h"
+#include "tests/unit/session/inbox_fixture.h"
 
 namespace talkjsd::session {
 namespace {
@@ -12,40 +12,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using Ids = std::vector<std::string>;
 
-class InboxTest : public testing::Test {
+class InboxTest : public InboxFixture {
  protected:
-  explicit InboxTest(int bound = 30) : talk_(clock_, bound) { talk_.unknown_users = {"ghost"}; }
-
-  void Pass(Duration span = milliseconds(10)) { clock_.Advance(span); }
-  void LogIn() {
-    talk_.Connect();
-    talk_.Settle();
-    ASSERT_EQ(talk_.synced, 1);
-  }
-  void Join(const std::string& id) {
-    Pass();
-    talk_.Join(id);
-    Pass();
-  }
-  std::string Say(const std::string& id, const std::string& sender = "alice") {
-    Pass();
-    return talk_.Say(id, sender);
-  }
-  Ids SayMany(const std::string& id, int count) {
-    Ids ids;
-    for (int i = 0; i < count; ++i) ids.push_back(Say(id));
-    return ids;
-  }
-  const Appended& Last() const { return talk_.appended.back(); }
-  const std::vector<UnreadEntry>& Unreads() const { return talk_.unreads.back().entries; }
-  bool Follows(const std::string& id) const {
-    return talk_.ServerSubscriptions().contains("/me/conversations/" + id + "/messages");
-  }
-
-  ManualClock clock_;
-  TalkModel talk_;
+  using InboxFixture::InboxFixture;
 };
 
 class InboxWithTwo : public InboxTest {
