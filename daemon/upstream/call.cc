@@ -131,6 +131,31 @@ void PutList(json::object& data, const char* name,
   }
 }
 
+// The answers to a batch of `count` actions, one each.
+absl::StatusOr<std::vector<Reply>> ParseActions(const Reply& reply, size_t count,
+                                                std::string_view what) {
+  const json::object* object = reply.data->if_object();
+  const json::value* responses = object != nullptr ? object->if_contains("responses") : nullptr;
+  if (responses == nullptr || !responses->is_array() || responses->get_array().size() != count) {
+    return Malformed(what, absl::InvalidArgumentError("responses: not one for each action"));
+  }
+  std::vector<Reply> replies;
+  for (const json::value& response : responses->get_array()) {
+    const json::object* entry = response.if_object();
+    const json::value* status = entry != nullptr ? entry->if_contains("status") : nullptr;
+    if (status == nullptr || !status->is_int64()) {
+      return Malformed(what, absl::InvalidArgumentError("status: not an integer"));
+    }
+    replies.push_back(
+        {static_cast<int>(status->get_int64()), std::make_shared<json::value>(response)});
+  }
+  return replies;
+}
+
+bool IsRefusal(const Reply& reply, std::string_view code) {
+  return reply.status == 403 && wire::DecodeErrorData(*reply.data).code == code;
+}
+
 }  // namespace
 
 Request ListConversations(int limit, ConversationFilter filter) {
@@ -172,6 +197,10 @@ Request MarkRead(std::string_view conversation_id) {
   return {"POST", JoinPath({"me", "conversations", conversation_id, "read"})};
 }
 
+Request MarkUnread(std::string_view conversation_id) {
+  return {"POST", JoinPath({"me", "conversations", conversation_id, "unread"})};
+}
+
 Request CreateConversation(std::string_view conversation_id) {
   return {"POST", JoinPath({"conversations", conversation_id})};
 }
@@ -185,6 +214,54 @@ Request JoinConversation(std::string_view conversation_id, std::string_view user
   data["actions"].emplace_array().push_back(std::move(action));
   return {"POST", JoinPath({"conversations", conversation_id, "participants"}),
           json::serialize(data)};
+}
+
+Request SetConversation(std::string_view conversation_id, const ConversationWrite& write) {
+  json::object data;
+  PutText(data, "subject", write.subject);
+  PutText(data, "photoUrl", write.photo_url);
+  PutList(data, "welcomeMessages", write.welcome_messages);
+  if (write.custom.present) data["custom"] = CustomPatchValue(write.custom);
+  return {"PUT", JoinPath({"conversations", conversation_id}), json::serialize(data)};
+}
+
+absl::Status ParseConversationSet(const Reply& reply, const ConversationWrite& write) {
+  if (write == ConversationWrite() && IsRefusal(reply, "UNAUTHORIZED_TO_EDIT")) {
+    return absl::OkStatus();
+  }
+  return ParseDone(reply, "writing the conversation");
+}
+
+Request SetParticipants(std::string_view conversation_id,
+                        const std::vector<ParticipantWrite>& participants) {
+  json::object data;
+  json::array& actions = data["actions"].emplace_array();
+  for (const ParticipantWrite& participant : participants) {
+    json::object params;
+    if (participant.access.has_value()) params["access"] = wire::EncodeAccess(*participant.access);
+    if (participant.notify.has_value()) params["notify"] = wire::EncodeNotify(*participant.notify);
+    actions.push_back(
+        json::object{{"id", participant.user_id}, {"method", "PUT"}, {"params", params}});
+  }
+  return {"POST", JoinPath({"conversations", conversation_id, "participants"}),
+          json::serialize(data)};
+}
+
+absl::Status ParseParticipantsSet(const Reply& reply,
+                                  const std::vector<ParticipantWrite>& participants) {
+  constexpr std::string_view kWhat = "writing the participants";
+  if (reply.status != 200) return ParseDone(reply, kWhat);
+  const auto replies = ParseActions(reply, participants.size(), kWhat);
+  if (!replies.ok()) return replies.status();
+  for (size_t i = 0; i < participants.size(); ++i) {
+    const ParticipantWrite& participant = participants[i];
+    const bool nothing_to_edit = !participant.access.has_value() && !participant.notify.has_value();
+    if (nothing_to_edit && IsRefusal((*replies)[i], "UNAUTHORIZED_TO_EDIT_PARTICIPANT")) continue;
+    const absl::Status done =
+        ParseDone((*replies)[i], "writing the participant \"" + participant.user_id + "\"");
+    if (!done.ok()) return done;
+  }
+  return absl::OkStatus();
 }
 
 Request ListMessages(std::string_view conversation_id, int limit, std::string_view cursor) {
@@ -274,6 +351,19 @@ Request SetUser(std::string_view user_id, const UserWrite& user) {
   return {"PUT", JoinPath({"users", user_id}), json::serialize(data)};
 }
 
+Request SetPushDevice(std::string_view user_id, const PushDevice& device, bool registered) {
+  std::string key = device.provider == PushProvider::kFcm ? "fcm:" : "apns:";
+  key.append(device.registration_id.Expose());
+  json::object data;
+  json::value& state = data["pushTokens"].emplace_object()[key];
+  if (registered) state = true;
+  return {"PUT", JoinPath({"users", user_id}), json::serialize(data)};
+}
+
+Request ClearPushDevices(std::string_view user_id) {
+  return {"PUT", JoinPath({"users", user_id}), R"({"pushTokens":null})"};
+}
+
 absl::Status ParseDone(const Reply& reply, std::string_view what, int also_ok) {
   if (reply.status == 200 || reply.status == also_ok) return absl::OkStatus();
   const wire::ErrorData error = wire::DecodeErrorData(*reply.data);
@@ -297,19 +387,9 @@ absl::Status ParseDone(const Reply& reply, std::string_view what, int also_ok) {
 absl::Status ParseJoined(const Reply& reply) {
   constexpr std::string_view kWhat = "joining the conversation";
   if (reply.status != 200) return ParseDone(reply, kWhat);
-  const json::object* object = reply.data->if_object();
-  const json::value* responses = object != nullptr ? object->if_contains("responses") : nullptr;
-  if (responses == nullptr || !responses->is_array() || responses->get_array().size() != 1) {
-    return Malformed(kWhat, absl::InvalidArgumentError("responses: not one entry"));
-  }
-  const json::object* entry = responses->get_array()[0].if_object();
-  const json::value* status = entry != nullptr ? entry->if_contains("status") : nullptr;
-  if (status == nullptr || !status->is_int64()) {
-    return Malformed(kWhat, absl::InvalidArgumentError("status: not an integer"));
-  }
-  const Reply single{static_cast<int>(status->get_int64()),
-                     std::make_shared<json::value>(responses->get_array()[0])};
-  return ParseDone(single, kWhat, 409);
+  const auto replies = ParseActions(reply, 1, kWhat);
+  if (!replies.ok()) return replies.status();
+  return ParseDone(replies->front(), kWhat, 409);
 }
 
 }  // namespace talkjsd::upstream

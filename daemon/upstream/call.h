@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/base/secret.h"
 #include "daemon/wire/types.h"
 
 namespace boost::json {
@@ -55,8 +56,35 @@ Request GetConversation(std::string_view conversation_id);
 absl::StatusOr<std::optional<wire::Conversation>> ParseConversation(const Reply& reply);
 
 Request MarkRead(std::string_view conversation_id);
+Request MarkUnread(std::string_view conversation_id);
 Request CreateConversation(std::string_view conversation_id);
 Request JoinConversation(std::string_view conversation_id, std::string_view user_id);
+
+// Fields of a conversation to write; absent leaves TalkJS's value alone.
+struct ConversationWrite {
+  wire::Patch<std::string> subject;
+  wire::Patch<std::string> photo_url;
+  wire::Patch<std::vector<std::string>> welcome_messages;
+  wire::Patch<wire::CustomPatch> custom;
+  friend bool operator==(const ConversationWrite&, const ConversationWrite&) = default;
+};
+// Creates or updates.
+Request SetConversation(std::string_view conversation_id, const ConversationWrite& write);
+// That one may not edit an existing conversation is no error where nothing was to be edited.
+absl::Status ParseConversationSet(const Reply& reply, const ConversationWrite& write);
+
+struct ParticipantWrite {
+  std::string user_id;
+  std::optional<wire::Access> access;  // nullopt: unchanged
+  std::optional<wire::Notify> notify;
+};
+// Adds or updates 1 to 100 participants, in their order.
+Request SetParticipants(std::string_view conversation_id,
+                        const std::vector<ParticipantWrite>& participants);
+// The first refusal names its user. That one may not edit participants is no error for one of whom
+// nothing was to be edited.
+absl::Status ParseParticipantsSet(const Reply& reply,
+                                  const std::vector<ParticipantWrite>& participants);
 
 // --- messages ---
 
@@ -100,6 +128,17 @@ struct UserWrite {
 };
 // Creates or updates.
 Request SetUser(std::string_view user_id, const UserWrite& user);
+
+// A device that TalkJS notifies.
+enum class PushProvider { kFcm, kApns };
+struct PushDevice {
+  PushProvider provider = PushProvider::kFcm;
+  Secret registration_id;
+};
+// Has TalkJS notify the device, or no longer.
+Request SetPushDevice(std::string_view user_id, const PushDevice& device, bool registered);
+// No device of the user any more.
+Request ClearPushDevices(std::string_view user_id);
 
 // --- answers without a value ---
 

@@ -7,8 +7,8 @@
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
+#include "daemon/upstream/app_check.h"
 #include "daemon/wire/ids.h"
-#include "daemon/wire/path.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::upstream {
@@ -17,6 +17,7 @@ namespace {
 namespace v1 = talkjs::sidecar::v1;
 
 constexpr char kClientBuild[] = "talkjsd-" TALKJSD_VERSION;
+constexpr Duration kAppCheckTimeout = std::chrono::seconds(15);
 
 // How often a connection that nobody can take events of looks whether that has changed.
 constexpr auto kRoomCheck = std::chrono::seconds(5);
@@ -111,23 +112,21 @@ void Connection::Stop(const absl::Status& why, std::function<void()> closed) {
 // The SDK does the same at the creation of a session (realtime.md 6.13): 404 is fatal, all else
 // counts as valid.
 void Connection::CheckApp() {
-  net::HttpRequest request;
-  request.url = options_.urls.internal + "/" + wire::EncodeSegment(options_.app_id);
-  request.headers = {"Content-Type: application/json"};
-  env_.http.Fetch(std::move(request),
-                  [self = std::weak_ptr<Connection*>(self_),
-                   loop = env_.loop.remote()](absl::StatusOr<net::HttpResponse> response) {
-                    if (!response.ok() || response->status != 404) return;
-                    loop->Post([self] {
-                      const auto connection = self.lock();
-                      if (connection == nullptr) return;
-                      (*connection)
-                          ->protocol_.Fail(MakeError(absl::StatusCode::kFailedPrecondition,
-                                                     v1::ERROR_REASON_APP_NOT_FOUND,
-                                                     "TalkJS does not know this app id: check it"));
-                      (*connection)->Run();
-                    });
-                  });
+  upstream::CheckApp(
+      env_.http, options_.urls.internal, options_.app_id, kAppCheckTimeout,
+      [self = std::weak_ptr<Connection*>(self_),
+       loop = env_.loop.remote()](const absl::StatusOr<bool>& exists) {
+        if (!exists.ok() || *exists) return;
+        loop->Post([self] {
+          const auto connection = self.lock();
+          if (connection == nullptr) return;
+          (*connection)
+              ->protocol_.Fail(MakeError(absl::StatusCode::kFailedPrecondition,
+                                         v1::ERROR_REASON_APP_NOT_FOUND,
+                                         "TalkJS does not know this app id: check it"));
+          (*connection)->Run();
+        });
+      });
 }
 
 void Connection::Call(Request request, Duration timeout, CallDone done) {

@@ -104,6 +104,75 @@ TEST(CallBuilders, WriteWhatTalkJSReads) {
   EXPECT_EQ(SetUser("a", user).data, R"({"name":"Al","locale":null,"email":["a@b.c"]})");
 }
 
+TEST(CallBuilders, ConversationsAndParticipantsSayWhatIsGivenAndNothingElse) {
+  EXPECT_EQ(MarkUnread("a b").path, "/me/conversations/a%20b/unread");
+  EXPECT_EQ(SetConversation("c/1", {}).path, "/conversations/c%2F1");
+  EXPECT_EQ(SetConversation("c", {}).method, "PUT");
+  EXPECT_EQ(SetConversation("c", {}).data, "{}");
+  ConversationWrite write;
+  write.subject = wire::Patch<std::string>::Of("");
+  write.photo_url = wire::Patch<std::string>::Null();
+  write.welcome_messages = wire::Patch<std::vector<std::string>>::Of({});
+  write.custom = wire::Patch<wire::CustomPatch>::Of({{"gone", std::nullopt}, {"empty", ""}});
+  EXPECT_EQ(SetConversation("c", write).data,
+            R"({"subject":"","photoUrl":null,"welcomeMessages":[],)"
+            R"("custom":{"empty":"","gone":null}})");
+  const Request batch = SetParticipants("c", {{"me", std::nullopt, std::nullopt},
+                                              {"b", wire::Access::kRead, wire::Notify::kOff},
+                                              {"d", std::nullopt, wire::Notify::kMentionsOnly}});
+  EXPECT_EQ(batch.path, "/conversations/c/participants");
+  EXPECT_EQ(batch.method, "POST");
+  EXPECT_EQ(batch.data, R"({"actions":[{"id":"me","method":"PUT","params":{}},)"
+                        R"({"id":"b","method":"PUT","params":{"access":"Read","notify":false}},)"
+                        R"({"id":"d","method":"PUT","params":{"notify":"MentionsOnly"}}]})");
+}
+
+TEST(CallBuilders, PushDevicesAreKeysOfTheUser) {
+  const PushDevice phone{PushProvider::kFcm, Secret("T:1\"")};
+  const PushDevice pad{PushProvider::kApns, Secret("ab")};
+  EXPECT_EQ(SetPushDevice("al/ice", phone, true).path, "/users/al%2Fice");
+  EXPECT_EQ(SetPushDevice("a", phone, true).data, R"({"pushTokens":{"fcm:T:1\"":true}})");
+  EXPECT_EQ(SetPushDevice("a", pad, false).data, R"({"pushTokens":{"apns:ab":null}})");
+  EXPECT_EQ(ClearPushDevices("a").data, R"({"pushTokens":null})");
+}
+
+TEST(CallParse, NotBeingAllowedToEditIsNoErrorWhereNothingWasToBeEdited) {
+  ConversationWrite write;
+  const Reply may_not_edit = Refusal(403, "UNAUTHORIZED_TO_EDIT");
+  EXPECT_TRUE(ParseConversationSet(may_not_edit, write).ok());
+  EXPECT_FALSE(ParseConversationSet(Refusal(403, "X"), write).ok());
+  write.custom = wire::Patch<wire::CustomPatch>::Null();
+  EXPECT_EQ(ReasonOf(ParseConversationSet(may_not_edit, write)),
+            v1::ERROR_REASON_PERMISSION_REFUSED);
+
+  const Reply batch = Answer(
+      200, R"({"responses":[{"status":200,"data":{}},)"
+           R"({"status":403,"errorCode":"UNAUTHORIZED_TO_EDIT_PARTICIPANT","reasons":[]}]})");
+  EXPECT_TRUE(ParseParticipantsSet(batch, {{"me", {}, {}}, {"bob", {}, {}}}).ok());
+  const absl::Status refused =
+      ParseParticipantsSet(batch, {{"me", {}, {}}, {"bob", wire::Access::kRead, {}}});
+  EXPECT_EQ(refused.code(), StatusCode::kPermissionDenied);
+  EXPECT_NE(std::string(MessageOf(refused)).find("\"bob\""), std::string::npos) << refused;
+}
+
+TEST(CallParse, TheFirstParticipantThatIsRefusedIsTheError) {
+  const std::vector<ParticipantWrite> two = {{"a", {}, {}}, {"b", {}, {}}};
+  const absl::Status missing = ParseParticipantsSet(
+      Answer(200, R"({"responses":[{"status":200,"data":{}},)"
+                  R"({"status":404,"errorCode":"USER_NOT_FOUND","reasons":["no such user"]}]})"),
+      two);
+  EXPECT_EQ(missing.code(), StatusCode::kNotFound);
+  EXPECT_EQ(ReasonOf(missing), v1::ERROR_REASON_USER_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(ParseParticipantsSet(Refusal(403, "NOT_A_PARTICIPANT"), two)),
+            v1::ERROR_REASON_NOT_A_PARTICIPANT);
+  for (const char* data : {"null", R"({"responses":[]})", R"({"responses":[{"status":200}]})",
+                           R"({"responses":[{"status":200},{"status":"x"}]})"}) {
+    EXPECT_EQ(ReasonOf(ParseParticipantsSet(Answer(200, data), two)),
+              v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR)
+        << data;
+  }
+}
+
 TEST(CallParse, AbsenceIsNoError) {
   for (const Reply& reply : {Refusal(404, "X"), Refusal(403, "NOT_A_PARTICIPANT")}) {
     auto conversation = ParseConversation(reply);
