@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <utility>
 
+#include "daemon/wire/json.h"
 #include "daemon/wire/plaintext.h"
 #include "talkjs/sidecar/v1/event_service.pb.h"
 #include "talkjs/sidecar/v1/types.pb.h"
@@ -97,19 +100,41 @@ void FillNode(const wire::TextNode& from, v1::TextNode* to) {
   }
 }
 
+// What does not fit the protos is as good as not known.
+constexpr double kMaxPixels = std::numeric_limits<int32_t>::max();
+constexpr double kMaxDurationSeconds = 315'576'000'000;  // google.protobuf.Duration's
+
+std::optional<double> Within(const std::optional<double>& number, double max) {
+  // Written so that NaN fails.
+  if (!number.has_value() || !(*number >= 0 && *number <= max)) return std::nullopt;
+  return number;
+}
+
 void FillFile(const wire::FileBlock& from, v1::FileBlock* to) {
   if (!from.subtype.empty()) to->set_subtype(from.subtype);
   to->set_file_token(from.file_token);
   to->set_url(from.url);
   to->set_filename(from.filename);
   to->set_size_bytes(from.size);
-  if (from.width.has_value()) to->set_width(static_cast<int32_t>(*from.width));
-  if (from.height.has_value()) to->set_height(static_cast<int32_t>(*from.height));
-  if (from.duration.has_value()) {
-    const double whole = std::floor(*from.duration);
-    to->mutable_duration()->set_seconds(static_cast<int64_t>(whole));
-    to->mutable_duration()->set_nanos(static_cast<int32_t>((*from.duration - whole) * 1e9));
+  if (const auto width = Within(from.width, kMaxPixels)) {
+    to->set_width(static_cast<int32_t>(*width));
   }
+  if (const auto height = Within(from.height, kMaxPixels)) {
+    to->set_height(static_cast<int32_t>(*height));
+  }
+  if (const auto duration = Within(from.duration, kMaxDurationSeconds)) {
+    const double whole = std::floor(*duration);
+    to->mutable_duration()->set_seconds(static_cast<int64_t>(whole));
+    to->mutable_duration()->set_nanos(static_cast<int32_t>((*duration - whole) * 1e9));
+  }
+}
+
+// The "type" in a block of JSON.
+std::string TypeOf(const std::string& block) {
+  const auto value = wire::ParseJson(block);
+  const auto* object = value.ok() ? value->if_object() : nullptr;
+  const auto* type = object != nullptr ? object->if_contains("type") : nullptr;
+  return type != nullptr && type->is_string() ? std::string(type->get_string()) : std::string();
 }
 
 void FillBlock(const wire::ContentBlock& from, v1::ContentBlock* to) {
@@ -127,6 +152,7 @@ void FillBlock(const wire::ContentBlock& from, v1::ContentBlock* to) {
       to->mutable_location()->set_longitude(from.longitude);
       return;
     case wire::ContentBlock::Kind::kUnknown:
+      to->mutable_unknown()->set_type(TypeOf(from.unknown_json));
       to->mutable_unknown()->set_json(from.unknown_json);
       return;
   }
@@ -134,10 +160,7 @@ void FillBlock(const wire::ContentBlock& from, v1::ContentBlock* to) {
 
 // `type`, `attachment` and `location`: what the SDK derives from the first content block.
 void FillFirstBlock(const wire::Message& from, v1::Message* to) {
-  if (from.content.empty()) {
-    to->set_type(v1::MESSAGE_TYPE_TEXT);
-    return;
-  }
+  if (from.content.empty()) return;
   const wire::ContentBlock& first = from.content.front();
   switch (first.kind) {
     case wire::ContentBlock::Kind::kText:

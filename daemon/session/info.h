@@ -63,8 +63,14 @@ struct CreateRequest {
   std::optional<std::string> user_id;
   // Attributes to write to TalkJS at login; absent: `me` is the id alone.
   std::optional<upstream::UserWrite> user_attributes;
+  // Of `me`; TalkJS has no place for it.
+  std::optional<std::string> availability_text;
   Credentials credentials;
   bool replace_credentials = false;
+  // The device that push calls without arguments mean.
+  std::optional<upstream::PushDevice> device;
+  // At the first login: true registers `device`, false unregisters it. Only with `device`.
+  std::optional<bool> enable_push;
 };
 
 }  // namespace talkjsd::session

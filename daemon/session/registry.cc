@@ -13,6 +13,7 @@
 #include "daemon/net/event_loop.h"
 #include "daemon/session/check.h"
 #include "daemon/session/encoder.h"
+#include "daemon/session/extras.h"
 #include "daemon/session/keeper.h"
 #include "daemon/session/restore.h"
 #include "daemon/session/session.h"
@@ -75,6 +76,14 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   void Destroy(const std::string& session_id, std::function<void(const absl::Status&)> done);
   void Call(const std::string& session_id, upstream::Request request, Duration timeout,
             CallDone done);
+  void CheckApp(const std::string& app_id, Duration timeout, upstream::AppCheckDone done) {
+    upstream::CheckApp(env_.http, urls_.internal, app_id, timeout, std::move(done));
+  }
+  void KeepAvailability(const std::string& session_id, const std::string& user_id,
+                        std::optional<std::string> text);
+  std::optional<std::string> Availability(const std::string& session_id,
+                                          const std::string& user_id) const;
+  std::optional<upstream::PushDevice> Device(const std::string& session_id) const;
   std::vector<Info> ChangesSince(uint64_t* version) const;
   uint64_t NotifyOfChange(uint64_t version, std::function<void()> ready);
   void Cancel(uint64_t handle);
@@ -100,12 +109,16 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
     // Its credentials cannot be read: what it starts from when it gets others.
     bool is_unstarted = false;
     std::shared_ptr<Restored> unstarted;
+    std::unique_ptr<Extras> extras;  // null: none
   };
   using Waiters = std::vector<std::function<void()>>;
 
   std::string KeyOf(const std::string& app_id, const std::string& user_id) const {
     return app_id + '\n' + user_id;
   }
+  // Null: there are none.
+  const Extras* FindExtras(const std::string& session_id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Created> Repeat(const std::string& session_id, CreateRequest request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
   Entry& Enter(Info info, Credentials credentials) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -266,6 +279,7 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
   {
     MutexLock lock(mutex_);
     Entry& entry = Enter(std::move(first), request.credentials);
+    entry.extras = MakeExtras(request);
     waiters = Changed(entry);
     shard = entry.shard;
     first = entry.info;
@@ -393,6 +407,10 @@ void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest reques
   options.first = std::move(first);
   options.restored = std::move(restored);
   options.user_attributes = std::move(request.user_attributes);
+  if (request.device.has_value() && request.enable_push.has_value()) {
+    options.push_at_login = std::make_shared<const upstream::Request>(
+        upstream::SetPushDevice(*options.first.user_id, *request.device, *request.enable_push));
+  }
   options.credentials = std::move(request.credentials);
   options.urls = urls_;
   options.message_subscriptions = options_.message_subscriptions_per_session;
@@ -486,6 +504,7 @@ void Registry::Impl::Destroy(const std::string& session_id,
       Entry& entry = entries_.at(session_id);
       SetState(entry, State::kDestroyed);
       entry.credentials = Credentials();
+      entry.extras.reset();
       entry.info.state_since = now;
       entry.info.reason = v1::ERROR_REASON_UNSPECIFIED;
       entry.info.reason_message.clear();
@@ -558,6 +577,36 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
     }
     it->second->CallUpstream(std::move(request), timeout, std::move(done));
   });
+}
+
+const Extras* Registry::Impl::FindExtras(const std::string& session_id) const {
+  const auto it = entries_.find(session_id);
+  return it == entries_.end() ? nullptr : it->second.extras.get();
+}
+
+void Registry::Impl::KeepAvailability(const std::string& session_id, const std::string& user_id,
+                                      std::optional<std::string> text) {
+  MutexLock lock(mutex_);
+  const auto it = entries_.find(session_id);
+  if (it == entries_.end() || it->second.info.state == State::kDestroyed) return;
+  session::KeepAvailability(it->second.extras, user_id, std::move(text));
+}
+
+std::optional<std::string> Registry::Impl::Availability(const std::string& session_id,
+                                                        const std::string& user_id) const {
+  MutexLock lock(mutex_);
+  const Extras* extras = FindExtras(session_id);
+  if (extras == nullptr) return std::nullopt;
+  const auto found = extras->availability.find(user_id);
+  if (found == extras->availability.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<upstream::PushDevice> Registry::Impl::Device(const std::string& session_id) const {
+  MutexLock lock(mutex_);
+  const Extras* extras = FindExtras(session_id);
+  if (extras == nullptr) return std::nullopt;
+  return extras->device;
 }
 
 std::vector<Info> Registry::Impl::ChangesSince(uint64_t* version) const {
@@ -692,6 +741,20 @@ void Registry::Destroy(const std::string& session_id,
 void Registry::Call(const std::string& session_id, upstream::Request request, Duration timeout,
                     CallDone done) {
   impl_->Call(session_id, std::move(request), timeout, std::move(done));
+}
+void Registry::CheckApp(const std::string& app_id, Duration timeout, upstream::AppCheckDone done) {
+  impl_->CheckApp(app_id, timeout, std::move(done));
+}
+void Registry::KeepAvailability(const std::string& session_id, const std::string& user_id,
+                                std::optional<std::string> text) {
+  impl_->KeepAvailability(session_id, user_id, std::move(text));
+}
+std::optional<std::string> Registry::Availability(const std::string& session_id,
+                                                  const std::string& user_id) const {
+  return impl_->Availability(session_id, user_id);
+}
+std::optional<upstream::PushDevice> Registry::Device(const std::string& session_id) const {
+  return impl_->Device(session_id);
 }
 std::vector<Info> Registry::ChangesSince(uint64_t* version) const {
   return impl_->ChangesSince(version);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "daemon/session/info.h"
 #include "daemon/session/session_store.h"
 #include "daemon/session/unreads_board.h"
+#include "daemon/upstream/app_check.h"
 #include "daemon/upstream/call.h"
 
 namespace talkjsd::session {
@@ -90,6 +92,18 @@ class Registry {
   using CallDone = std::function<void(absl::StatusOr<upstream::Reply>)>;
   void Call(const std::string& session_id, upstream::Request request, Duration timeout,
             CallDone done);
+
+  // Whether TalkJS knows the app id; see upstream::CheckApp.
+  void CheckApp(const std::string& app_id, Duration timeout, upstream::AppCheckDone done);
+
+  // What TalkJS has no place for, kept with the session until it is destroyed.
+  // The availability of a user as one of the session's clients gave it; nullopt: forget it.
+  void KeepAvailability(const std::string& session_id, const std::string& user_id,
+                        std::optional<std::string> text);
+  std::optional<std::string> Availability(const std::string& session_id,
+                                          const std::string& user_id) const;
+  // The device of CreateRequest.
+  std::optional<upstream::PushDevice> Device(const std::string& session_id) const;
 
   // Sessions that changed after *version, destroyed ones included, oldest change first; *version
   // moves. 0 is before everything.

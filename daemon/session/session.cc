@@ -16,6 +16,7 @@ namespace v1 = talkjs::sidecar::v1;
 Session::Session(Options options, Environment environment, std::function<void(const Info&)> changed)
     : info_(std::move(options.first)),
       user_attributes_(std::move(options.user_attributes)),
+      push_at_login_(std::move(options.push_at_login)),
       credentials_(std::move(options.credentials)),
       urls_(std::move(options.urls)),
       env_(environment),
@@ -72,6 +73,7 @@ void Session::CallUpstream(upstream::Request request, Duration timeout, upstream
 
 void Session::OnLoggedIn(bool state_kept) {
   if (user_attributes_.has_value()) WriteUser();
+  if (push_at_login_ != nullptr) WritePush();
   inbox_.OnLoggedIn(state_kept);
 }
 
@@ -95,6 +97,23 @@ void Session::WriteUser() {
         Publish();
       });
   user_attributes_.reset();
+}
+
+// After the user, whom it needs (session-api.md section 2).
+void Session::WritePush() {
+  connection_.CallFirst(upstream::Request(*push_at_login_),
+                        [this](const absl::StatusOr<upstream::Reply>& reply) {
+                          if (!reply.ok()) return;  // again with the next login
+                          push_at_login_.reset();
+                          const absl::Status done =
+                              upstream::ParseDone(*reply, "writing the device's push registration");
+                          if (!done.ok()) {
+                            push_trouble_ = std::make_unique<std::string>(MessageOf(done));
+                            LogWarning("TalkJS did not take the device's push registration",
+                                       {{"session", info_.session_id}, {"why", MessageOf(done)}});
+                          }
+                          Publish();
+                        });
 }
 
 void Session::OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket) {
@@ -206,6 +225,7 @@ void Session::Publish() {
                              std::to_string(*status.short_token_seconds) +
                              " s: supply tokens that live for 30 minutes or more");
   }
+  if (push_trouble_ != nullptr) info_.warnings.push_back(*push_trouble_);
   changed_(info_);
 }
 

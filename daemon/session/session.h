@@ -33,6 +33,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   struct Options {
     Info first;  // as the registry made it; it has a user
     std::optional<upstream::UserWrite> user_attributes;
+    // Made once, with the first login; null: none.
+    std::shared_ptr<const upstream::Request> push_at_login;
     Credentials credentials;
     wire::BaseUrls urls;
     int message_subscriptions = 30;
@@ -85,6 +87,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
 
   std::unique_ptr<upstream::TokenSource> MakeTokens() const;
   void WriteUser();
+  void WritePush();
   State StateOf(const upstream::Connection::Status& status) const;
   SessionStore::Progress ProgressOf(const Coverage& coverage) const;
   void BecomeConnected();
@@ -92,6 +95,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
 
   Info info_;
   std::optional<upstream::UserWrite> user_attributes_;
+  std::shared_ptr<const upstream::Request> push_at_login_;  // null once TalkJS has answered
+  std::unique_ptr<std::string> push_trouble_;               // null: none
   Credentials credentials_;
   const wire::BaseUrls urls_;
   const Environment env_;

@@ -6,6 +6,7 @@
 
 #include <future>
 
+#include "daemon/base/error.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::session {
@@ -153,6 +154,40 @@ TEST_F(RegistryTest, ChangesAreSeenOnceAndWaitedFor) {
   EXPECT_TRUE(at_once);
   registry_->Cancel(handle);
   EXPECT_EQ(registry_->ChangesSince(&version).back().state, State::kDestroyed);
+}
+
+TEST_F(RegistryTest, AvailabilityAndDeviceAreKeptUntilTheSessionEnds) {
+  CreateRequest request = For("alice");
+  request.availability_text = "back at five";
+  request.device = upstream::PushDevice{upstream::PushProvider::kApns, Secret("token")};
+  const auto created = registry_->Create(request);
+  ASSERT_TRUE(created.ok()) << created.status();
+  const std::string id = created->info.session_id;
+  EXPECT_EQ(registry_->Availability(id, "alice"), "back at five");
+  EXPECT_EQ(registry_->Availability(id, "bob"), std::nullopt);
+  registry_->KeepAvailability(id, "bob", "");
+  EXPECT_EQ(registry_->Availability(id, "bob"), "");
+  registry_->KeepAvailability(id, "alice", std::nullopt);
+  EXPECT_EQ(registry_->Availability(id, "alice"), std::nullopt);
+  ASSERT_TRUE(registry_->Device(id).has_value());
+  EXPECT_EQ(registry_->Device(id)->registration_id.Expose(), "token");
+
+  const std::string other = Create("bob");
+  EXPECT_FALSE(registry_->Device(other).has_value());
+  EXPECT_EQ(registry_->Availability(other, "bob"), std::nullopt);
+  ASSERT_TRUE(Destroy(id).ok());
+  EXPECT_FALSE(registry_->Device(id).has_value());
+  registry_->KeepAvailability(id, "bob", "too late");
+  EXPECT_EQ(registry_->Availability(id, "bob"), std::nullopt);
+}
+
+TEST_F(RegistryTest, AskingForAnAppWithoutAnyoneToAskIsAnError) {
+  std::promise<absl::StatusOr<bool>> promise;
+  registry_->CheckApp("demo", std::chrono::seconds(5),
+                      [&](const absl::StatusOr<bool>& exists) { promise.set_value(exists); });
+  const absl::Status status = promise.get_future().get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_UPSTREAM_UNAVAILABLE);
 }
 
 }  // namespace
