@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "daemon/api/errors.h"
+#include "daemon/api/patch.h"
+#include "daemon/wire/markup.h"
 
 namespace talkjsd::api {
 namespace {
@@ -22,41 +24,6 @@ v1::CredentialKind ToProto(session::CredentialKind kind) {
       return v1::CREDENTIAL_KIND_SIGNING_KEY;
   }
   return v1::CREDENTIAL_KIND_UNSPECIFIED;
-}
-
-// Absent, null and a value are three things: the field's presence, its name in null_fields, and its
-// content.
-template <typename T>
-wire::Patch<T> ToPatch(const v1::UserAttributes& user, std::string_view field, bool is_set,
-                       T value) {
-  const auto& nulls = user.null_fields();
-  if (std::find(nulls.begin(), nulls.end(), field) != nulls.end()) return wire::Patch<T>::Null();
-  return is_set ? wire::Patch<T>::Of(std::move(value)) : wire::Patch<T>{};
-}
-
-wire::CustomPatch ToCustomPatch(const v1::CustomUpdate& custom) {
-  wire::CustomPatch patch;
-  for (const auto& [key, value] : custom.values()) patch[key] = value;
-  for (const std::string& key : custom.deleted_keys()) patch[key] = std::nullopt;
-  return patch;
-}
-
-std::vector<std::string> ToVector(const v1::StringList& list) {
-  return {list.values().begin(), list.values().end()};
-}
-
-upstream::UserWrite ToUserWrite(const v1::UserAttributes& user) {
-  upstream::UserWrite write;
-  write.name = user.name();
-  write.custom = ToPatch(user, "custom", user.has_custom(), ToCustomPatch(user.custom()));
-  write.locale = ToPatch(user, "locale", user.has_locale(), user.locale());
-  write.photo_url = ToPatch(user, "photo_url", user.has_photo_url(), user.photo_url());
-  write.role = ToPatch(user, "role", user.has_role(), user.role());
-  write.welcome_message =
-      ToPatch(user, "welcome_message", user.has_welcome_message(), user.welcome_message());
-  write.email = ToPatch(user, "email", user.has_email(), ToVector(user.email()));
-  write.phone = ToPatch(user, "phone", user.has_phone(), ToVector(user.phone()));
-  return write;
 }
 
 absl::StatusOr<session::Credentials> ToCredentials(const v1::CreateSessionRequest& request) {
@@ -88,6 +55,30 @@ absl::StatusOr<session::Credentials> ToCredentials(const v1::CreateSessionReques
 }
 
 }  // namespace
+
+upstream::UserWrite ToUserWrite(const v1::UserAttributes& user) {
+  upstream::UserWrite write;
+  write.name = user.name();
+  write.custom = ToPatch(user, "custom", user.has_custom(), ToCustomPatch(user.custom()));
+  write.locale = ToPatch(user, "locale", user.has_locale(), user.locale());
+  write.photo_url = ToPatch(user, "photo_url", user.has_photo_url(), user.photo_url());
+  write.role = ToPatch(user, "role", user.has_role(), user.role());
+  write.welcome_message =
+      ToPatch(user, "welcome_message", user.has_welcome_message(), user.welcome_message());
+  write.email = ToPatch(user, "email", user.has_email(), ToVector(user.email()));
+  write.phone = ToPatch(user, "phone", user.has_phone(), ToVector(user.phone()));
+  return write;
+}
+
+wire::Patch<std::string> ToAvailability(const v1::UserAttributes& user) {
+  return ToPatch(user, "availability_text", user.has_availability_text(), user.availability_text());
+}
+
+upstream::PushDevice ToPushDevice(v1::PushProvider provider, const std::string& registration_id) {
+  return {provider == v1::PUSH_PROVIDER_APNS ? upstream::PushProvider::kApns
+                                             : upstream::PushProvider::kFcm,
+          Secret(registration_id)};
+}
 
 google::protobuf::Timestamp ToTimestamp(UnixMillis millis) {
   google::protobuf::Timestamp time;
@@ -168,9 +159,6 @@ v1::Gap ToProto(const journal::GapInfo& gap) {
 }
 
 absl::StatusOr<session::CreateRequest> ToCreateRequest(const v1::CreateSessionRequest& request) {
-  if (request.has_device_token() || request.has_enable_push_notifications()) {
-    return NotImplemented("Push registration (CreateSessionRequest.device_token)");
-  }
   absl::StatusOr<session::Credentials> credentials = ToCredentials(request);
   if (!credentials.ok()) return credentials.status();
   session::CreateRequest create;
@@ -180,11 +168,16 @@ absl::StatusOr<session::CreateRequest> ToCreateRequest(const v1::CreateSessionRe
   if (request.me_case() == v1::CreateSessionRequest::kUserId) {
     create.user_id = request.user_id();
   } else if (request.me_case() == v1::CreateSessionRequest::kUser) {
-    if (request.user().has_availability_text()) {
-      return NotImplemented("UserAttributes.availability_text");
-    }
     create.user_id = request.user().id();
     create.user_attributes = ToUserWrite(request.user());
+    create.availability_text = ToAvailability(request.user()).value;
+  }
+  if (request.has_device_token()) {
+    create.device = ToPushDevice(request.device_token().provider(),
+                                 request.device_token().push_registration_id());
+  }
+  if (request.has_enable_push_notifications()) {
+    create.enable_push = request.enable_push_notifications();
   }
   return create;
 }
@@ -193,13 +186,10 @@ upstream::OutgoingMessage ToOutgoing(const v1::SendMessageRequest& request) {
   upstream::OutgoingMessage message;
   wire::ContentBlock block;
   switch (request.content_case()) {
-    case v1::SendMessageRequest::kText: {
+    case v1::SendMessageRequest::kText:
       block.kind = wire::ContentBlock::Kind::kText;
-      wire::TextNode text;
-      text.text = request.text();
-      block.children.push_back(std::move(text));
+      block.children = wire::ParseMarkup(request.text(), wire::MarkupMode::kSend);
       break;
-    }
     case v1::SendMessageRequest::kLocation:
       block.kind = wire::ContentBlock::Kind::kLocation;
       block.latitude = request.location().latitude();

@@ -24,6 +24,12 @@ talkjs::sidecar::v1::Gap ToProto(const journal::GapInfo& gap);
 // Of validated requests. UNIMPLEMENTED (NOT_IMPLEMENTED) for options that this version lacks.
 absl::StatusOr<session::CreateRequest> ToCreateRequest(
     const talkjs::sidecar::v1::CreateSessionRequest& request);
+// Absent, null and a value stay three things.
+upstream::UserWrite ToUserWrite(const talkjs::sidecar::v1::UserAttributes& user);
+// TalkJS has no place for it.
+wire::Patch<std::string> ToAvailability(const talkjs::sidecar::v1::UserAttributes& user);
+upstream::PushDevice ToPushDevice(talkjs::sidecar::v1::PushProvider provider,
+                                  const std::string& registration_id);
 upstream::OutgoingMessage ToOutgoing(const talkjs::sidecar::v1::SendMessageRequest& request);
 journal::Selection ToSelection(const talkjs::sidecar::v1::StreamMessagesRequest& request);
 // CURSOR_MALFORMED if that is what the request's cursor is.

@@ -36,11 +36,26 @@ inline constexpr size_t kMaxCustomKeys = 256;
 inline constexpr size_t kMaxCustomKeyBytes = 255;
 inline constexpr size_t kMaxCustomValueBytes = 10'000;
 
+inline constexpr size_t kMaxSubjectBytes = 1000;
+inline constexpr size_t kMaxWelcomeMessages = 20;
+inline constexpr size_t kMaxOtherParticipants = 99;
+inline constexpr size_t kMaxFilterAlternatives = 32;
+inline constexpr size_t kMaxFilterKeys = 32;
+inline constexpr size_t kMaxPredicateValues = 100;
+
+inline constexpr size_t kMaxPushRegistrationBytes = 4096;
+
 inline constexpr size_t kMaxTextCharacters = 10'000;
 inline constexpr size_t kMaxFileTokenBytes = 4096;
 
 inline constexpr int kDefaultPageSize = 100;
 inline constexpr int kMaxPageSize = 1000;
+inline constexpr size_t kMaxPageTokenBytes = 8192;
+// Of TalkJS's lists: what is asked for by default, and TalkJS's limit.
+inline constexpr int kConversationPage = 20;
+inline constexpr int kMaxConversationPage = 30;
+inline constexpr int kMessagePage = 30;
+inline constexpr int kMaxMessagePage = 100;
 inline constexpr size_t kMaxSelectedIds = 1000;
 
 // One response of StreamMessages.

@@ -1,9 +1,15 @@
+#include <map>
+#include <set>
+
 #include "daemon/api/convert.h"
 #include "daemon/api/limits.h"
+#include "daemon/api/page_token.h"
 #include "daemon/api/request_log.h"
 #include "daemon/api/services.h"
 #include "daemon/api/sessions.h"
+#include "daemon/api/steps.h"
 #include "daemon/api/unary.h"
+#include "daemon/session/encoder.h"
 #include "daemon/upstream/call.h"
 #include "daemon/wire/ids.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -88,6 +94,104 @@ class Sending final : public std::enable_shared_from_this<Sending> {
   const PendingCallRef call_;
 };
 
+// One ListMessages on its way: a page, the session's side of the conversation, and then the
+// senders.
+class ListingMessages final : public std::enable_shared_from_this<ListingMessages> {
+ public:
+  ListingMessages(session::Registry& registry, const v1::ListMessagesRequest& request,
+                  std::string my_user_id, PendingCallRef call)
+      : registry_(registry),
+        request_(request),
+        my_user_id_(std::move(my_user_id)),
+        call_(std::move(call)) {
+    list_.set_session_id(request.session_id());
+    list_.set_conversation_id(request.conversation_id());
+  }
+
+  void Start() {
+    std::string cursor;
+    if (!request_.page_token().empty()) {
+      absl::StatusOr<std::string> read = ReadPageToken(list_, request_.page_token());
+      if (!read.ok()) return call_->End(read.status());
+      cursor = *std::move(read);
+    }
+    const int limit = PageSize(request_.page_size(), kMessagePage, kMaxMessagePage);
+    const std::string& id = request_.conversation_id();
+    Then({{upstream::ListMessages(id, limit, cursor),
+           [self = shared_from_this()](const upstream::Reply& reply) {
+             return self->TakePage(reply);
+           }},
+          {upstream::GetConversation(id),
+           [self = shared_from_this()](const upstream::Reply& reply) {
+             return Take(upstream::ParseConversation(reply), reply, &self->conversation_);
+           }}},
+         &ListingMessages::ReadSenders);
+  }
+
+ private:
+  void Then(std::vector<Step> steps, void (ListingMessages::*next)()) {
+    MakeSteps(registry_, request_.session_id(), call_, std::move(steps),
+              [self = shared_from_this(), next] { ((*self).*next)(); });
+  }
+
+  // Absence is an error here.
+  template <typename T>
+  static absl::Status Take(absl::StatusOr<std::optional<T>> parsed, const upstream::Reply& reply,
+                           T* to) {
+    if (!parsed.ok()) return parsed.status();
+    if (!parsed->has_value()) return upstream::ParseDone(reply, "listing messages");
+    *to = **std::move(parsed);
+    return absl::OkStatus();
+  }
+
+  absl::Status TakePage(const upstream::Reply& reply) {
+    if (!request_.page_token().empty() && reply.status == 400) return PageTokenInvalid();
+    return Take(upstream::ParseMessages(reply), reply, &page_);
+  }
+
+  void ReadSenders() {
+    std::set<std::string> ids;
+    for (const wire::Message& message : page_.items) {
+      if (message.sender_id.has_value()) ids.insert(*message.sender_id);
+    }
+    std::vector<Step> steps;
+    if (!ids.empty()) {
+      steps.push_back({upstream::GetUsers({ids.begin(), ids.end()}),
+                       [self = shared_from_this()](const upstream::Reply& reply) {
+                         auto users = upstream::ParseUsers(reply);
+                         if (users.ok()) self->senders_ = *std::move(users);
+                         return users.status();
+                       }});
+    }
+    Then(std::move(steps), &ListingMessages::Answer);
+  }
+
+  void Answer() {
+    v1::ListMessagesResponse response;
+    for (const wire::Message& message : page_.items) {
+      const auto sender =
+          message.sender_id.has_value() ? senders_.find(*message.sender_id) : senders_.end();
+      session::FillMessage(message,
+                           {request_.session_id(), my_user_id_, &conversation_,
+                            sender == senders_.end() ? nullptr : &sender->second},
+                           response.add_messages());
+    }
+    if (page_.cursor.has_value()) {
+      response.set_next_page_token(MakePageToken(list_, *page_.cursor));
+    }
+    call_->Answer(absl::StatusOr<v1::ListMessagesResponse>(std::move(response)));
+  }
+
+  session::Registry& registry_;
+  const v1::ListMessagesRequest request_;
+  v1::ListMessagesRequest list_;  // what tells this list from others
+  const std::string my_user_id_;
+  const PendingCallRef call_;
+  upstream::Page<wire::Message> page_;
+  wire::Conversation conversation_;
+  std::map<std::string, wire::User> senders_;
+};
+
 class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
                                  Proto::WithRawCallbackMethod_ListMessages<Proto::Service>> {
  public:
@@ -104,9 +208,17 @@ class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
         });
   }
 
-  ServerUnaryReactor* ListMessages(CallbackServerContext* call, const ByteBuffer*,
-                                   ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("MessageService.ListMessages"));
+  ServerUnaryReactor* ListMessages(CallbackServerContext* call, const ByteBuffer* request,
+                                   ByteBuffer* response) override {
+    return AnswerLater<v1::ListMessagesRequest>(
+        context_, call, request, response,
+        [this](const v1::ListMessagesRequest& list, PendingCallRef pending) {
+          const auto info = GetUsable(context_.registry, list.session_id());
+          if (!info.ok()) return pending->End(info.status());
+          std::make_shared<ListingMessages>(context_.registry, list, *info->user_id,
+                                            std::move(pending))
+              ->Start();
+        });
   }
 
  private:

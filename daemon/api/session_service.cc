@@ -1,11 +1,14 @@
 #include <utility>
 
+#include "daemon/api/advice.h"
 #include "daemon/api/convert.h"
 #include "daemon/api/limits.h"
+#include "daemon/api/push.h"
 #include "daemon/api/request_log.h"
 #include "daemon/api/services.h"
 #include "daemon/api/session_list.h"
 #include "daemon/api/session_watch.h"
+#include "daemon/api/sessions.h"
 #include "daemon/api/unary.h"
 #include "daemon/base/log.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -102,24 +105,52 @@ class SessionService final : public Base {
                                ByteBuffer*) override {
     return RefuseUnary(call, NotImplemented("SessionService.SetToken"));
   }
-  ServerUnaryReactor* HasValidCredentials(CallbackServerContext* call, const ByteBuffer*,
-                                          ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("SessionService.HasValidCredentials"));
+  ServerUnaryReactor* HasValidCredentials(CallbackServerContext* call, const ByteBuffer* request,
+                                          ByteBuffer* response) override {
+    return AnswerLater<v1::HasValidCredentialsRequest>(
+        context_, call, request, response,
+        [this](const v1::HasValidCredentialsRequest& has, const PendingCallRef& pending) {
+          const auto info = GetUsable(context_.registry, has.session_id());
+          if (!info.ok()) return pending->End(info.status());
+          context_.registry.CheckApp(info->app_id, pending->TimeLeft(),
+                                     [pending](const absl::StatusOr<bool>& exists) {
+                                       pending->Answer(ToValidity(exists));
+                                     });
+        });
   }
-  ServerUnaryReactor* SetPushRegistration(CallbackServerContext* call, const ByteBuffer*,
-                                          ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("SessionService.SetPushRegistration"));
+  ServerUnaryReactor* SetPushRegistration(CallbackServerContext* call, const ByteBuffer* request,
+                                          ByteBuffer* response) override {
+    return AnswerLater<v1::SetPushRegistrationRequest>(
+        context_, call, request, response, [this](const auto& set, const PendingCallRef& pending) {
+          SetPush(context_.registry, set, pending);
+        });
   }
-  ServerUnaryReactor* UnsetPushRegistration(CallbackServerContext* call, const ByteBuffer*,
-                                            ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("SessionService.UnsetPushRegistration"));
+  ServerUnaryReactor* UnsetPushRegistration(CallbackServerContext* call, const ByteBuffer* request,
+                                            ByteBuffer* response) override {
+    return AnswerLater<v1::UnsetPushRegistrationRequest>(
+        context_, call, request, response,
+        [this](const auto& unset, const PendingCallRef& pending) {
+          UnsetPush(context_.registry, unset, pending);
+        });
   }
-  ServerUnaryReactor* ClearPushRegistrations(CallbackServerContext* call, const ByteBuffer*,
-                                             ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("SessionService.ClearPushRegistrations"));
+  ServerUnaryReactor* ClearPushRegistrations(CallbackServerContext* call, const ByteBuffer* request,
+                                             ByteBuffer* response) override {
+    return AnswerLater<v1::ClearPushRegistrationsRequest>(
+        context_, call, request, response,
+        [this](const auto& clear, const PendingCallRef& pending) {
+          ClearPush(context_.registry, clear, pending);
+        });
   }
 
  private:
+  static absl::StatusOr<v1::HasValidCredentialsResponse> ToValidity(
+      const absl::StatusOr<bool>& exists) {
+    if (!exists.ok()) return exists.status();
+    v1::HasValidCredentialsResponse response;
+    response.set_valid(*exists);
+    return response;
+  }
+
   // A repeat of a request_id finds the session of the first.
   absl::StatusOr<v1::CreateSessionResponse> CreateOnce(const v1::CreateSessionRequest& request) {
     const std::string& request_id = request.request_id();
@@ -152,8 +183,8 @@ class SessionService final : public Base {
     v1::CreateSessionResponse response;
     *response.mutable_session() = ToProto(created->info);
     response.set_created(created->created);
-    if (request.has_user() && !request.user().has_role()) {
-      response.add_warnings("user.role is not set; TalkJS advises to give every user a role");
+    if (request.has_user()) {
+      AdviseOnRole(created->info.session_id, "user", request.user(), response.mutable_warnings());
     }
     return response;
   }

@@ -172,14 +172,9 @@ TEST_F(ServerTest, UnreadsOverSeveralSessionsReportTheEndOfOne) {
 
 TEST_F(ServerTest, WhatThisVersionLacksSaysSo) {
   const std::string missing = Expected(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED");
-  for (const char* method :
-       {"SessionService/SetMe", "SessionService/SetToken", "SessionService/HasValidCredentials",
-        "SessionService/SetPushRegistration", "SessionService/UnsetPushRegistration",
-        "SessionService/ClearPushRegistrations", "SessionService/ProvideTokens",
-        "UserService/GetUser", "UserService/GetUserById", "ConversationService/GetConversation",
-        "ConversationService/ListConversations", "ConversationService/MarkConversationUnread",
-        "MessageService/ListMessages", "EventService/Acknowledge", "EventService/ListSubscriptions",
-        "EventService/DeleteSubscription"}) {
+  for (const char* method : {"SessionService/SetMe", "SessionService/SetToken",
+                             "SessionService/ProvideTokens", "EventService/Acknowledge",
+                             "EventService/ListSubscriptions", "EventService/DeleteSubscription"}) {
     EXPECT_EQ(Why(CallRaw(channel_, std::string("/talkjs.sidecar.v1.") + method, "")), missing)
         << method;
   }
@@ -191,7 +186,8 @@ TEST_F(ServerTest, BytesThatAreNoRequestAreInvalidNotInternal) {
   const std::string not_utf8 = std::string("\x0a\x02\xc3\x28", 4);  // field 1, a string
   for (const char* method :
        {"SessionService/GetSession", "SessionService/WatchSessions", "EventService/StreamMessages",
-        "EventService/StreamUnreads", "MessageService/SendMessage"}) {
+        "EventService/StreamUnreads", "MessageService/SendMessage", "UserService/GetUser",
+        "ConversationService/GetConversation", "SessionService/SetPushRegistration"}) {
     const std::string name = std::string("/talkjs.sidecar.v1.") + method;
     EXPECT_EQ(Why(CallRaw(channel_, name, garbage)), invalid) << method;
     EXPECT_EQ(Why(CallRaw(channel_, name, not_utf8)), invalid) << method;
@@ -213,6 +209,61 @@ TEST_F(ServerTest, CallsOnASessionThatDoesNotConnectEndBeforeTheClientsDeadline)
   v1::MarkConversationReadResponse response;
   EXPECT_EQ(Why(stub->MarkConversationRead(&context, request, &response)),
             Expected(StatusCode::UNAVAILABLE, "UPSTREAM_UNAVAILABLE"));
+}
+
+// Whatever the call: of a session that is not there, that has no user, that is destroyed.
+TEST_F(ServerTest, CallsOnASessionThatCannotBeUsedSayWhy) {
+  v1::CreateSessionRequest create;
+  create.set_app_id("demo");
+  v1::CreateSessionResponse without_user;
+  grpc::ClientContext context;
+  ASSERT_TRUE(sessions_->CreateSession(&context, create, &without_user).ok());
+  const std::string destroyed = CreateSession("alice");
+  ASSERT_TRUE(DestroySession(destroyed).ok());
+  const struct {
+    std::string session_id;
+    std::string why;
+  } cases[] = {
+      {"ses_none", Expected(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND")},
+      {without_user.session().session_id(),
+       Expected(StatusCode::FAILED_PRECONDITION, "ME_NOT_SET")},
+      {destroyed, Expected(StatusCode::FAILED_PRECONDITION, "SESSION_DESTROYED")},
+  };
+  for (const auto& one : cases) {
+    // Field 1 is the session in all of them; 2 the user or conversation, and of the push calls,
+    // which go without, nothing.
+    const std::string session =
+        "\x0a" + std::string(1, static_cast<char>(one.session_id.size())) + one.session_id;
+    const std::string text = std::string("\x12\x01", 2) + "x";
+    const std::string user = std::string("\x12\x06\x0a\x01", 4) + "x" + "\x12\x01" + "X";
+    const std::pair<const char*, std::string> calls[] = {
+        {"UserService/GetUser", session + user},
+        {"UserService/GetUserById", session + text},
+        {"ConversationService/GetConversation", session + text},
+        {"ConversationService/ListConversations", session},
+        {"ConversationService/MarkConversationRead", session + text},
+        {"ConversationService/MarkConversationUnread", session + text},
+        {"MessageService/ListMessages", session + text},
+        {"SessionService/HasValidCredentials", session},
+        {"SessionService/SetPushRegistration", session},
+        {"SessionService/UnsetPushRegistration", session},
+        {"SessionService/ClearPushRegistrations", session},
+    };
+    for (const auto& [method, request] : calls) {
+      EXPECT_EQ(Why(CallRaw(channel_, std::string("/talkjs.sidecar.v1.") + method, request)),
+                one.why)
+          << method << " " << one.session_id;
+    }
+  }
+}
+
+TEST_F(ServerTest, APushCallForTheSessionsOwnDeviceNeedsOne) {
+  v1::SetPushRegistrationRequest request;
+  request.set_session_id(CreateSession("alice"));
+  grpc::ClientContext context;
+  v1::SetPushRegistrationResponse response;
+  EXPECT_EQ(Why(sessions_->SetPushRegistration(&context, request, &response)),
+            Expected(StatusCode::FAILED_PRECONDITION, "NO_DEVICE_TOKEN"));
 }
 
 TEST_F(ServerTest, HealthIsServedPerServiceToo) {

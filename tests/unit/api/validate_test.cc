@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "daemon/api/field_checks.h"
+
 namespace talkjsd::api {
 namespace {
 
@@ -55,7 +57,21 @@ TEST(ValidateTest, CreateSession) {
       {app + "user { id: 'u' name: 'U' }", ""},
       {app + "user { id: 'u' name: 'U' photo_url: 'javascript:x' }", "user.photo_url must"},
       {app + "user { id: 'u' name: 'U' photo_url: '' }", ""},
+      {app + "user { id: 'u' name: 'U' photo_url: 'https://x' }", ""},
+      {app + "user { id: 'u' name: 'U' photo_url: 'https://' }", "user.photo_url must"},
+      {app + "user { id: 'u' name: 'U' photo_url: 'https:///x' }", "user.photo_url must"},
+      {app + "user { id: 'u' name: 'U' photo_url: 'https://x/a b' }", "user.photo_url must"},
+      {app + "user { id: 'u' name: 'U' photo_url: 'https://x/a\\nb' }", "user.photo_url must"},
       {app + "user { id: 'u' name: 'U' locale: 'e' }", "user.locale must"},
+      {app + "user { id: 'u' name: 'U' locale: 'en' }", ""},
+      {app + "user { id: 'u' name: 'U' locale: 'zh-Hant-TW' }", ""},
+      {app + "user { id: 'u' name: 'U' locale: 'en--US' }", "user.locale must"},
+      {app + "user { id: 'u' name: 'U' locale: 'en-' }", "user.locale must"},
+      {app + "user { id: 'u' name: 'U' locale: '1n-US' }", "user.locale must"},
+      {app + "user { id: 'u' name: 'U' locale: 'english language' }", "user.locale must"},
+      {app + "user { id: 'u' name: 'U' email { values: '' } }", "user.email[0] is required"},
+      {app + "user { id: 'u' name: 'U' email { } phone { } }", ""},
+      {app + "user { id: 'u' name: 'U' phone { values: '" + Long(33) + "' } }", "user.phone[0]"},
       {app + "user { id: 'u' name: 'U' role: '' }", "user.role is required"},
       {app + "user { id: 'u' name: 'U' null_fields: 'name' }", "user.null_fields[0] must be one"},
       {app + "user { id: 'u' name: 'U' role: 'r' null_fields: 'role' }",
@@ -75,6 +91,14 @@ TEST(ValidateTest, CreateSession) {
        "token_lifetime"},
       {app + "signing_key { secret_key: 'k' token_lifetime { seconds: 9223372036854775807 } }",
        "token_lifetime"},
+      {app + "enable_push_notifications: true", "device_token is required"},
+      {app + "enable_push_notifications: false", ""},
+      {app + "device_token { push_registration_id: 'x' }", "device_token.provider is required"},
+      {app + "device_token { provider: PUSH_PROVIDER_FCM }",
+       "device_token.push_registration_id is required"},
+      {app + "enable_push_notifications: true "
+             "device_token { provider: PUSH_PROVIDER_APNS push_registration_id: 'x' }",
+       ""},
       {app + "request_id: '" + Long(129) + "'", "request_id must be at most 128 bytes"},
   });
 }
@@ -97,6 +121,111 @@ TEST(ValidateTest, SendMessage) {
       {to + "file_token: ''", "file_token is required"},
       {to + "text: 't' custom { key: 'k' value: '" + Long(10'001) + "' }", "custom has a value"},
       {to + "text: 't' referenced_message_id: ''", "referenced_message_id is required"},
+  });
+}
+
+TEST(ValidateTest, PushRegistrationsHaveBothOrNeitherAndThatIsCheckedFirst) {
+  Check<v1::SetPushRegistrationRequest>({
+      {"provider: PUSH_PROVIDER_FCM", "push_registration_id must be given too"},
+      {"push_registration_id: 'x'", "provider must be given too"},
+      {"", "session_id is required"},
+      {"session_id: 's'", ""},
+      {"session_id: 's' provider: PUSH_PROVIDER_UNSPECIFIED push_registration_id: 'x'",
+       "provider is required"},
+      {"session_id: 's' provider: PUSH_PROVIDER_FCM push_registration_id: ''",
+       "push_registration_id is required"},
+      {"session_id: 's' provider: PUSH_PROVIDER_FCM push_registration_id: '" + Long(4097) + "'",
+       "push_registration_id must be 1 to 4096 bytes"},
+      {"session_id: 's' provider: PUSH_PROVIDER_APNS push_registration_id: 'x'", ""},
+  });
+  EXPECT_EQ(std::string(MessageOf(Validate(
+                            Parse<v1::SetPushRegistrationRequest>("provider: PUSH_PROVIDER_FCM"))))
+                .find("session_id"),
+            std::string::npos);
+  Check<v1::UnsetPushRegistrationRequest>({
+      {"session_id: 's' provider: PUSH_PROVIDER_FCM", "push_registration_id must be given too"},
+      {"session_id: 's'", ""},
+  });
+}
+
+TEST(ValidateTest, GetUser) {
+  Check<v1::GetUserRequest>({
+      {"session_id: 's'", "user.id is required"},
+      {"session_id: 's' user { id: 'u' }", "user.name is required"},
+      {"user { id: 'u' name: 'U' }", "session_id is required"},
+      {"session_id: 's' user { id: 'u' name: 'U' }", ""},
+      {"session_id: 's' user { id: 'u' name: '" + Long(1001) + "' }", "user.name must be"},
+      {"session_id: 's' user { id: 'u' name: 'U' availability_text: '" + Long(1001) + "' }",
+       "user.availability_text must be at most 1000 bytes"},
+  });
+  Check<v1::GetUserByIdRequest>(
+      {{"session_id: 's'", "user_id is required"}, {"session_id: 's' user_id: 'u'", ""}});
+}
+
+TEST(ValidateTest, GetConversation) {
+  const std::string c = "session_id: 's' conversation_id: 'c' ";
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += "participants { user_id: 'u" + std::to_string(i) + "' } ";
+  std::string texts;
+  for (int i = 0; i < 21; ++i) texts += "values: 't' ";
+  Check<v1::GetConversationRequest>({
+      {"session_id: 's'", "conversation_id is required"},
+      {c, ""},
+      {c + "attributes { }", ""},
+      {c + "attributes { subject: '" + Long(1001) + "' }", "attributes.subject must be at most"},
+      {c + "attributes { subject: '' photo_url: '' welcome_messages { } }", ""},
+      {c + "attributes { welcome_messages { " + texts + " } }", "attributes.welcome_messages must"},
+      {c + "attributes { welcome_messages { values: '" + Long(10'001) + "' } }",
+       "attributes.welcome_messages[0] must be"},
+      {c + "attributes { photo_url: 'ftp://x' }", "attributes.photo_url must"},
+      {c + "attributes { null_fields: 'name' }", "attributes.null_fields[0] must be one of custom"},
+      {c + "attributes { subject: 's' null_fields: 'subject' }", "is also set"},
+      {c + "attributes { null_fields: 'custom' null_fields: 'welcome_messages' }", ""},
+      {c + "participants { }", "participants[0] needs user or user_id"},
+      {c + "participants { user_id: '' }", "participants[0].user_id is required"},
+      {c + "participants { user { id: 'u' } }", "participants[0].user.name is required"},
+      {c + "participants { user_id: 'u' } participants { user { id: 'u' name: 'U' } }",
+       "participants[1] names a user for the second time"},
+      {c + "participants { user_id: 'u' access: 7 }", "participants[0].access must"},
+      {c + "participants { user_id: 'u' notify: 7 }", "participants[0].notify must"},
+      {c + "participants { user_id: 'u' access: ACCESS_UNSPECIFIED }", ""},
+      {c + many, "participants must have at most 100 entries"},
+  });
+}
+
+TEST(ValidateTest, ListConversations) {
+  const std::string s = "session_id: 's' ";
+  std::string alternatives;
+  for (int i = 0; i < 33; ++i) alternatives += "any { } ";
+  const auto any = [&](const std::string& match) { return s + "filter { any { " + match + " } }"; };
+  Check<v1::ListConversationsRequest>({
+      {s, ""},
+      {s + "page_size: -1", "page_size must not be negative; 0 means 20"},
+      {s + "page_size: 1000", ""},
+      {s + "page_token: '" + Long(8193) + "'", "page_token must be at most"},
+      {s + "filter { " + alternatives + " }", "filter.any must have at most 32"},
+      {any("access { values: 'Write' }"), "filter.any[0].access.values[0] must be ReadWrite"},
+      {any("access { values: 'Read' null_value: true }"), "filter.any[0].access.null_value"},
+      {any("access { values: 'Read' values: 'ReadWrite' }"), ""},
+      {any("subject { null_value: true }"), ""},
+      {any("subject { values: '" + Long(10'001) + "' }"), "filter.any[0].subject.values[0] must"},
+      {any("custom { key: '' value { exists: true } }"), "filter.any[0].custom has a key that"},
+      {any("custom { key: 'k' value { } }"), "filter.any[0].custom has a key without predicate"},
+      {any("custom { key: 'k' value { value { null_value: true } } }"), "custom.null_value"},
+      {any("custom { key: 'k' value { exists: false } }"), ""},
+      {any("create_time { }"), "filter.any[0].create_time needs start_time"},
+      {any("join_time { start_time { seconds: 1 } negated: true }"), "join_time.negated needs"},
+      {any("last_message_time { end_time { nanos: -1 } }"), "last_message_time.end_time must"},
+      {any("create_time { start_time { seconds: 1 } end_time { seconds: 2 } negated: true }"), ""},
+  });
+}
+
+TEST(ValidateTest, ListMessages) {
+  Check<v1::ListMessagesRequest>({
+      {"session_id: 's'", "conversation_id is required"},
+      {"session_id: 's' conversation_id: 'c'", ""},
+      {"session_id: 's' conversation_id: 'c' page_size: -7",
+       "page_size must not be negative; 0 means 30"},
   });
 }
 
