@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/talkjsctl/commands.h"
+#include "client/talkjsctl/data_commands.h"
 #include "client/talkjsctl/emulator_commands.h"
 #include "client/talkjsctl/interrupt.h"
 
@@ -44,6 +45,7 @@ struct CommandLine {
   FollowOptions unreads;
   EmulatorCommandLine emulator;
   JournalOptions journal;
+  DataCommandLine data;
   std::function<int()> run;
 };
 
@@ -67,13 +69,22 @@ void AddSessionCreate(CLI::App& session, CommandLine& line) {
   SessionCreateOptions& o = line.create;
   create->add_option("--app-id", o.app_id, "The TalkJS app")->type_name("APP")->required();
   create->add_option("--user", o.user, "The user's id")->type_name("USER");
-  create->add_option("--name", o.name,
-                     "Write the user to TalkJS under this name; without it the user must exist");
-  create->add_option("--role", o.role, "The user's role, with --name");
-  create->add_option("--locale", o.locale, "The user's language, with --name");
-  create->add_option("--photo-url", o.photo_url, "The user's picture, with --name");
-  create->add_option("--email", o.email, "An address of the user, with --name; may be repeated")
-      ->allow_extra_args(false);
+  AddText(*create, "--name", o.attributes.name,
+          "Write the user to TalkJS under this name; without it the user must exist");
+  AddUserOptions(*create, o.attributes);
+
+  create
+      ->add_option("--push-provider", o.push_provider,
+                   "The user's device for push notifications: fcm or apns")
+      ->check(CLI::IsMember({"fcm", "apns"}));
+  create
+      ->add_option("--push-id-file", o.push_id_file,
+                   "The device's token at the provider; - for standard input")
+      ->type_name("F");
+  CLI::Option* enable =
+      create->add_flag("--enable-push", o.enable_push, "Register the device at the first login");
+  create->add_flag("--disable-push", o.disable_push, "Unregister the device at the first login")
+      ->excludes(enable);
 
   CLI::Option_group* secrets = create->add_option_group("credentials");
   secrets->description("At most one; F may be - for standard input");
@@ -134,17 +145,33 @@ void AddSessionCommands(CLI::App& app, CommandLine& line) {
       ->required();
   destroy->callback(
       [&line] { line.run = [&] { return SessionDestroy(line.global, line.session); }; });
+
+  CLI::App* valid = session->add_subcommand(
+      "valid", "Ask TalkJS whether it knows the session's app id; exit 1 if not");
+  valid->add_option("--session,session", line.session, kSessionHelp)
+      ->type_name("SESSION")
+      ->required();
+  valid->callback([&line] { line.run = [&] { return SessionValid(line.global, line.session); }; });
 }
 
 void AddSend(CLI::App& app, CommandLine& line) {
-  CLI::App* send = app.add_subcommand("send", "Send a text message");
+  CLI::App* send = app.add_subcommand("send", "Send a message: a text, a place or a file");
   SendOptions& o = line.send;
   send->add_option("--session", o.session, kSessionHelp)->type_name("SESSION")->required();
   send->add_option("--conversation", o.conversation, "The conversation's id")
       ->type_name("CONVERSATION")
       ->required();
   send->add_option("text", o.text, "The text with TalkJS's markup; - reads standard input")
-      ->required();
+      ->type_name("TEXT");
+  send->add_option("--location", o.location, "A place instead: degrees north and east")
+      ->type_name("LATITUDE,LONGITUDE")
+      ->delimiter(',')
+      ->expected(2);
+  send->add_option("--file-token", o.file_token, "A file instead: the token that TalkJS gave it")
+      ->type_name("TOKEN");
+  send->add_option("--custom", o.custom.values, "A custom value; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
   send->add_option("--reply-to", o.reply_to, "The id of the message it answers")
       ->type_name("MESSAGE");
   send->add_option("--request-id", o.request_id, "Makes a repeat within 24 hours harmless")
@@ -152,6 +179,15 @@ void AddSend(CLI::App& app, CommandLine& line) {
   send->add_flag("--ensure-participant", o.ensure_participant,
                  "Create the conversation and join it first, where need be");
   send->callback([&line] { line.run = [&] { return Send(line.global, line.send); }; });
+}
+
+void AddData(CLI::App& app, CommandLine& line) {
+  line.data.global = &line.global;
+  AddUserCommands(app, line.data, line.run);
+  AddConversationCommands(app, line.data, line.run);
+  // The same as `send`, where one looks for it.
+  AddSend(*AddMessageCommands(app, line.data, line.run), line);
+  AddPushCommands(app, line.data, line.run);
 }
 
 void AddFollow(CLI::App* command, FollowOptions& o) {
@@ -223,6 +259,10 @@ void AddJournal(CLI::App& app, CommandLine& line) {
 
 }  // namespace
 
+void AddSessionOption(CLI::App& command, std::string& session) {
+  command.add_option("--session", session, kSessionHelp)->type_name("SESSION")->required();
+}
+
 int Run(int argc, char** argv) {
   CommandLine line;
   CLI::App app("talkjsctl: TalkJS sessions of the local talkjsd, from the command line",
@@ -234,6 +274,7 @@ int Run(int argc, char** argv) {
   AddGlobal(app, line);
   AddSessionCommands(app, line);
   AddSend(app, line);
+  AddData(app, line);
   AddStreams(app, line);
   AddJournal(app, line);
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {

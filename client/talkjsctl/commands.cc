@@ -29,6 +29,35 @@ std::string JournalText(const v1::JournalInfo& journal) {
          std::to_string(journal.size_bytes()) + " bytes";
 }
 
+// What to send; the complaint if that is not one thing.
+std::string AddContent(const SendOptions& options, v1::SendMessageRequest* request) {
+  const int given = (options.text.empty() ? 0 : 1) + (options.location.empty() ? 0 : 1) +
+                    (options.file_token.empty() ? 0 : 1);
+  if (given != 1) return "give one of TEXT, --location and --file-token";
+  v1::CustomUpdate custom;
+  const std::string complaint = FillCustom(options.custom, &custom);
+  if (!complaint.empty()) return complaint;
+  *request->mutable_custom() = custom.values();
+  if (!options.location.empty()) {
+    request->mutable_location()->set_latitude(options.location[0]);
+    request->mutable_location()->set_longitude(options.location[1]);
+    return "";
+  }
+  if (!options.file_token.empty()) {
+    request->set_file_token(options.file_token);
+    return "";
+  }
+  std::string text = options.text;
+  if (text == "-") {
+    const std::string unreadable = ReadInput("-", &text);
+    if (!unreadable.empty()) return unreadable;
+    // A here-document ends with a newline that nobody meant to send.
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+  }
+  request->set_text(text);
+  return "";
+}
+
 }  // namespace
 
 client::Client MakeClient(const GlobalOptions& global) {
@@ -56,6 +85,12 @@ int Fail(std::string_view what, const Status& status) {
 int FailUsage(std::string_view message) {
   std::cerr << "talkjsctl: " << Escape(message) << "\n";
   return kExitUsage;
+}
+
+void PrintWarnings(const google::protobuf::RepeatedPtrField<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    std::cerr << "talkjsctl: warning: " << Escape(warning) << "\n";
+  }
 }
 
 Status ResolveSession(client::Client& client, const std::string& given, std::string* id) {
@@ -91,18 +126,12 @@ int FinishOutput() {
 
 int Send(const GlobalOptions& global, const SendOptions& options) {
   v1::SendMessageRequest request;
-  std::string text = options.text;
-  if (text == "-") {
-    const std::string complaint = ReadInput("-", &text);
-    if (!complaint.empty()) return FailUsage(complaint);
-    // A here-document ends with a newline that nobody meant to send.
-    if (!text.empty() && text.back() == '\n') text.pop_back();
-  }
+  const std::string complaint = AddContent(options, &request);
+  if (!complaint.empty()) return FailUsage(complaint);
   client::Client client = MakeClient(global);
   Status status = ResolveSession(client, options.session, request.mutable_session_id());
   if (!status.ok()) return Fail("cannot find the session", status);
   request.set_conversation_id(options.conversation);
-  request.set_text(text);
   if (!options.reply_to.empty()) request.set_referenced_message_id(options.reply_to);
   request.set_request_id(options.request_id);
   request.set_ensure_participant(options.ensure_participant);

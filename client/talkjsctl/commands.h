@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/talkjsctl/user_options.h"
 #include "talkjsd/client.h"
 
 namespace talkjsd::talkjsctl {
@@ -42,11 +43,11 @@ struct SecretOptions {
 struct SessionCreateOptions {
   std::string app_id;
   std::string user;
-  std::string name;
-  std::string role;
-  std::string locale;
-  std::string photo_url;
-  std::vector<std::string> email;
+  UserOptions attributes;
+  std::string push_provider;
+  std::string push_id_file;
+  bool enable_push = false;
+  bool disable_push = false;
   SecretOptions secrets;
   int64_t token_lifetime_seconds = 0;  // 0 = the daemon's default
   bool replace_credentials = false;
@@ -67,7 +68,10 @@ struct SessionWatchOptions {
 struct SendOptions {
   std::string session;
   std::string conversation;
-  std::string text;  // "-" = standard input
+  std::string text;              // "-" = standard input
+  std::vector<double> location;  // latitude and longitude; empty = none
+  std::string file_token;
+  CustomOptions custom;
   std::string reply_to;
   std::string request_id;
   bool ensure_participant = false;
@@ -102,6 +106,7 @@ int SessionList(const GlobalOptions& global, const SessionListOptions& options);
 int SessionShow(const GlobalOptions& global, const std::string& session);
 int SessionWatch(const GlobalOptions& global, const SessionWatchOptions& options);
 int SessionDestroy(const GlobalOptions& global, const std::string& session);
+int SessionValid(const GlobalOptions& global, const std::string& session);
 int Send(const GlobalOptions& global, const SendOptions& options);
 int Messages(const GlobalOptions& global, const MessagesOptions& options);
 int Unreads(const GlobalOptions& global, const FollowOptions& options);
@@ -116,6 +121,9 @@ client::Client MakeClient(const GlobalOptions& global);
 // "talkjsctl: <what> (<REASON>): <message>" on one line of standard error; returns the exit code.
 int Fail(std::string_view what, const client::Status& status);
 int FailUsage(std::string_view message);
+
+// Each on a line of standard error.
+void PrintWarnings(const google::protobuf::RepeatedPtrField<std::string>& warnings);
 
 // Turns what a person calls a session (its id, or "app/user") into its id.
 client::Status ResolveSession(client::Client& client, const std::string& given, std::string* id);

@@ -7,6 +7,7 @@
 
 #include "client/talkjsctl/commands.h"
 #include "client/talkjsctl/interrupt.h"
+#include "client/talkjsctl/push_input.h"
 #include "client/talkjsctl/secret_input.h"
 #include "client/talkjsctl/text.h"
 
@@ -22,12 +23,6 @@ std::string StateName(v1::SessionState state) {
 std::string ReasonName(v1::ErrorReason reason) {
   if (reason == v1::ERROR_REASON_UNSPECIFIED) return "-";
   return WithoutPrefix(v1::ErrorReason_Name(reason), "ERROR_REASON_");
-}
-
-void PrintWarnings(const google::protobuf::RepeatedPtrField<std::string>& warnings) {
-  for (const std::string& warning : warnings) {
-    std::cerr << "talkjsctl: warning: " << Escape(warning) << "\n";
-  }
 }
 
 std::string Details(const v1::Session& session) {
@@ -111,22 +106,32 @@ Status WaitUntilConnected(client::Client& client, std::chrono::milliseconds time
 
 // The user as the options describe it; a complaint if they contradict each other.
 std::string AddUser(const SessionCreateOptions& options, v1::CreateSessionRequest* request) {
-  const bool has_attributes = !options.role.empty() || !options.locale.empty() ||
-                              !options.photo_url.empty() || !options.email.empty();
-  if (options.name.empty()) {
-    if (has_attributes) return "--role, --locale, --photo-url and --email need --name";
+  v1::UserAttributes user;
+  const std::string complaint = FillUser(options.user, options.attributes, &user);
+  if (!complaint.empty()) return complaint;
+  if (!options.attributes.name.has_value()) {
+    v1::UserAttributes id_alone;
+    id_alone.set_id(options.user);
+    if (user.SerializeAsString() != id_alone.SerializeAsString()) {
+      return "what is said about the user needs --name";
+    }
     if (!options.user.empty()) request->set_user_id(options.user);
     return "";
   }
   if (options.user.empty()) return "--name needs --user";
-  v1::UserAttributes* user = request->mutable_user();
-  user->set_id(options.user);
-  user->set_name(options.name);
-  if (!options.role.empty()) user->set_role(options.role);
-  if (!options.locale.empty()) user->set_locale(options.locale);
-  if (!options.photo_url.empty()) user->set_photo_url(options.photo_url);
-  for (const std::string& address : options.email) {
-    user->mutable_email()->add_values(address);
+  *request->mutable_user() = std::move(user);
+  return "";
+}
+
+std::string AddPush(const SessionCreateOptions& options, v1::CreateSessionRequest* request) {
+  bool given = false;
+  v1::PushRegistration device;
+  const std::string complaint =
+      ReadPushDevice(options.push_provider, options.push_id_file, &given, &device);
+  if (!complaint.empty()) return complaint;
+  if (given) *request->mutable_device_token() = std::move(device);
+  if (options.enable_push || options.disable_push) {
+    request->set_enable_push_notifications(options.enable_push);
   }
   return "";
 }
@@ -138,6 +143,7 @@ int SessionCreate(const GlobalOptions& global, const SessionCreateOptions& optio
   request.set_app_id(options.app_id);
   request.set_replace_credentials(options.replace_credentials);
   std::string complaint = AddUser(options, &request);
+  if (complaint.empty()) complaint = AddPush(options, &request);
   if (complaint.empty()) complaint = AddCredentials(options, &request);
   if (!complaint.empty()) return FailUsage(complaint);
 
@@ -256,6 +262,23 @@ int SessionDestroy(const GlobalOptions& global, const std::string& session) {
     std::cout << "destroyed " << Escape(request.session_id()) << "\n";
   }
   return FinishOutput();
+}
+
+int SessionValid(const GlobalOptions& global, const std::string& session) {
+  client::Client client = MakeClient(global);
+  v1::HasValidCredentialsRequest request;
+  Status status = ResolveSession(client, session, request.mutable_session_id());
+  v1::HasValidCredentialsResponse response;
+  if (status.ok()) status = client.HasValidCredentials(request, &response);
+  if (!status.ok()) return Fail("cannot ask TalkJS", status);
+  if (global.json) {
+    std::cout << ToJsonLine(response);
+  } else {
+    std::cout << (response.valid() ? "valid" : "not valid: TalkJS does not know the app id")
+              << "\n";
+  }
+  const int written = FinishOutput();
+  return response.valid() ? written : kExitRefused;
 }
 
 }  // namespace talkjsd::talkjsctl

@@ -14,6 +14,8 @@ the daemon's reason. docs/api.md is the guide.
 from talkjsd.address import default_address
 from talkjsd.client import Client
 from talkjsd.errors import Error
+from talkjsd.one_on_one import one_on_one_id
 from talkjsd.streams import MessageStream, UnreadsStream
 
-__all__ = ["Client", "Error", "MessageStream", "UnreadsStream", "default_address"]
+__all__ = ["Client", "Error", "MessageStream", "UnreadsStream", "default_address",
+           "one_on_one_id"]

@@ -50,11 +50,36 @@ TEST(DocsTest, TheGuideExplainsEveryReasonAndState) {
 TEST(DocsTest, TheManualHasEveryOptionOfEveryCommand) {
   const std::string manual = Document("talkjsctl.md");
   const std::regex option("--[a-z][a-z-]+");
-  for (const char* command :
-       {"", "session create", "session list", "session show", "session watch", "session destroy",
-        "send", "messages", "unreads", "status", "emulator reset", "emulator seed",
-        "emulator snapshot", "emulator restore", "emulator exec", "journal inspect",
-        "journal verify"}) {
+  for (const char* command : {"",
+                              "session create",
+                              "session list",
+                              "session show",
+                              "session watch",
+                              "session destroy",
+                              "session valid",
+                              "user get",
+                              "conversation get",
+                              "conversation create",
+                              "conversation list",
+                              "conversation read",
+                              "conversation unread",
+                              "message list",
+                              "message send",
+                              "push set",
+                              "push unset",
+                              "push clear",
+                              "one-on-one-id",
+                              "send",
+                              "messages",
+                              "unreads",
+                              "status",
+                              "emulator reset",
+                              "emulator seed",
+                              "emulator snapshot",
+                              "emulator restore",
+                              "emulator exec",
+                              "journal inspect",
+                              "journal verify"}) {
     const std::string help = Help(command);
     ASSERT_THAT(help, HasSubstr("Usage:")) << command;
     for (auto it = std::sregex_iterator(help.begin(), help.end(), option);

@@ -121,6 +121,23 @@ TEST_F(TalkjsctlTest, ArgumentsThatMakeNoSenseAreOneLineAndExitTwo) {
       {"session", "create", "--app-id", "demo", "--user", "a", "--role", "r"},
       {"session", "create", "--app-id", "demo", "--token-file", "/nonexistent"},
       {"session", "create", "--app-id", "demo", "--token", "secret"},
+      {"session", "create", "--app-id", "demo", "--push-provider", "fcm"},
+      {"session", "create", "--app-id", "demo", "--enable-push", "--disable-push"},
+      {"send", "--session", "s", "--conversation", "c"},
+      {"send", "--session", "s", "--conversation", "c", "hi", "--file-token", "t"},
+      {"send", "--session", "s", "--conversation", "c", "hi", "--custom", "no-value"},
+      {"send", "--session", "s", "--conversation", "c", "--location", "1"},
+      {"user", "get", "--session", "s", "u", "--role", "r"},
+      {"user", "get", "--session", "s"},
+      {"conversation", "create", "--session", "s", "c", "--access", "read"},
+      {"conversation", "create", "--session", "s", "c", "--participant", "b", "--access", "write"},
+      {"conversation", "list", "--session", "s", "--filter", "{]"},
+      {"conversation", "list", "--session", "s", "--limit", "0"},
+      {"message", "list", "--session", "s"},
+      {"push", "set", "--session", "s", "--provider", "fcm"},
+      {"push", "unset", "--session", "s", "--registration-id-file", "-"},
+      {"push", "set", "--session", "s", "--provider", "fcm", "--registration-id-file", "-"},
+      {"one-on-one-id", "a"},
       {"--timeout", "x", "status"}};
   for (const auto& call : calls) {
     const Outcome outcome = Run(call);
@@ -292,6 +309,66 @@ TEST_F(TalkjsctlTest, AStreamThatTheDaemonEndsIsExitOne) {
   const Outcome outcome = Run({"unreads", "--all", "--no-reconnect"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(outcome.err, "talkjsctl: the stream ended (DRAINING): reconnect later\n");
+}
+
+TEST_F(TalkjsctlTest, OneOnOneIdsNeedNoDaemon) {
+  const Outcome outcome =
+      Run({"one-on-one-id", "bob", "alice", "--address", dir_.File("none.sock")});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "4714b845b86fbe0ed913\n");
+}
+
+TEST_F(TalkjsctlTest, MessagesMayBePlacesOrFilesAndHaveCustomData) {
+  std::vector<pb::SendMessageRequest> requests;
+  daemon_.send_message = [&](const auto& request, auto* response) {
+    requests.push_back(request);
+    response->set_message_id("m-1");
+    return grpc::Status::OK;
+  };
+  const std::vector<std::string> send = {"message", "send",           "--session",
+                                         "s",       "--conversation", "c"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = send;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  EXPECT_EQ(Run(with({"--location", "51.5,-3.25"})).exit_code, 0);
+  EXPECT_EQ(Run(with({"--file-token", "tok"})).exit_code, 0);
+  EXPECT_EQ(Run(with({"hi", "--custom", "k=a=b", "--custom", "empty="})).exit_code, 0);
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[0].location().latitude(), 51.5);
+  EXPECT_EQ(requests[0].location().longitude(), -3.25);
+  EXPECT_EQ(requests[1].file_token(), "tok");
+  EXPECT_EQ(requests[2].text(), "hi");
+  EXPECT_EQ(requests[2].custom().at("k"), "a=b");
+  EXPECT_EQ(requests[2].custom().at("empty"), "");
+}
+
+TEST_F(TalkjsctlTest, CreateTakesEverythingAboutTheUserAndItsDevice) {
+  pb::CreateSessionRequest got;
+  daemon_.create_session = [&](const auto& request, auto* response) {
+    got = request;
+    response->mutable_session()->set_session_id("s-1");
+    return grpc::Status::OK;
+  };
+  const Outcome outcome =
+      Run({"session",         "create", "--app-id",        "demo",  "--user",         "a",
+           "--name",          "A",      "--photo-url",     "",      "--email",        "a@x",
+           "--email",         "b@x",    "--null",          "phone", "--custom",       "k=v",
+           "--delete-custom", "old",    "--push-provider", "apns",  "--push-id-file", "-",
+           "--enable-push"},
+          " device-token\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(got.user().has_photo_url());
+  EXPECT_EQ(got.user().photo_url(), "");
+  EXPECT_FALSE(got.user().has_role());
+  EXPECT_EQ(got.user().email().values_size(), 2);
+  EXPECT_EQ(got.user().null_fields(0), "phone");
+  EXPECT_EQ(got.user().custom().values().at("k"), "v");
+  EXPECT_EQ(got.user().custom().deleted_keys(0), "old");
+  EXPECT_EQ(got.device_token().provider(), pb::PUSH_PROVIDER_APNS);
+  EXPECT_EQ(got.device_token().push_registration_id(), "device-token");
+  EXPECT_TRUE(got.enable_push_notifications());
 }
 
 }  // namespace
