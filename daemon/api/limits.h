@@ -43,6 +43,9 @@ inline constexpr size_t kMaxFilterAlternatives = 32;
 inline constexpr size_t kMaxFilterKeys = 32;
 inline constexpr size_t kMaxPredicateValues = 100;
 
+// What one call to TalkJS may carry, as JSON: a larger frame could cost the connection.
+inline constexpr size_t kMaxUpstreamBytes = 1'000'000;
+
 inline constexpr size_t kMaxPushRegistrationBytes = 4096;
 
 inline constexpr size_t kMaxTextCharacters = 10'000;

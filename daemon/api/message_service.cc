@@ -22,7 +22,6 @@ namespace v1 = talkjs::sidecar::v1;
 using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
-using ReplyOr = absl::StatusOr<upstream::Reply>;
 using Proto = v1::MessageService;
 
 // One SendMessage on its way: perhaps creating and joining the conversation, then sending. Each
@@ -43,46 +42,38 @@ class Sending final : public std::enable_shared_from_this<Sending> {
     message_.idempotency_key = std::move(idempotency_key);
   }
 
-  void Create(std::string user_id) {
-    Do(upstream::CreateConversation(conversation_id_),
-       [self = shared_from_this(), user_id = std::move(user_id)](const upstream::Reply& reply) {
-         const absl::Status created =
-             upstream::ParseDone(reply, "creating the conversation", kExistsAlready);
-         if (!created.ok()) return self->call_->End(created);
-         self->Join(user_id);
-       });
+  void CreateAndJoin(const std::string& user_id) {
+    Then({{upstream::CreateConversation(conversation_id_),
+           [](const upstream::Reply& reply) {
+             return upstream::ParseDone(reply, "creating the conversation", kExistsAlready);
+           }}},
+         [self = shared_from_this(), user_id] {
+           self->Then({{upstream::JoinConversation(self->conversation_id_, user_id),
+                        upstream::ParseJoined}},
+                      [self] { self->Send(); });
+         });
   }
 
   void Send() {
-    Do(upstream::SendMessage(conversation_id_, message_),
-       [self = shared_from_this()](const upstream::Reply& reply) {
-         const absl::StatusOr<std::string> id = upstream::ParseSentMessage(reply);
-         if (!id.ok()) return self->call_->End(id.status());
-         if (!self->log_id_.empty()) self->log_->SetAnswer(self->log_id_, *id);
-         v1::SendMessageResponse response;
-         response.set_message_id(*id);
-         self->call_->Answer(absl::StatusOr<v1::SendMessageResponse>(std::move(response)));
-       });
+    Then({{upstream::SendMessage(conversation_id_, message_),
+           [self = shared_from_this()](const upstream::Reply& reply) {
+             const absl::StatusOr<std::string> id = upstream::ParseSentMessage(reply);
+             if (!id.ok()) return id.status();
+             // Also for a client that has left: it may ask again.
+             if (!self->log_id_.empty()) self->log_->SetAnswer(self->log_id_, *id);
+             self->response_.set_message_id(*id);
+             return absl::OkStatus();
+           }}},
+         [self = shared_from_this()] {
+           self->call_->Answer(absl::StatusOr<v1::SendMessageResponse>(self->response_));
+         });
   }
 
  private:
   static constexpr int kExistsAlready = 409;
 
-  void Join(const std::string& user_id) {
-    Do(upstream::JoinConversation(conversation_id_, user_id),
-       [self = shared_from_this()](const upstream::Reply& reply) {
-         const absl::Status joined = upstream::ParseJoined(reply);
-         if (!joined.ok()) return self->call_->End(joined);
-         self->Send();
-       });
-  }
-
-  void Do(upstream::Request request, std::function<void(const upstream::Reply&)> next) {
-    registry_.Call(session_id_, std::move(request), call_->TimeLeft(),
-                   [call = call_, next = std::move(next)](const ReplyOr& reply) {
-                     if (!reply.ok()) return call->End(reply.status());
-                     next(*reply);
-                   });
+  void Then(std::vector<Step> steps, std::function<void()> next) {
+    MakeSteps(registry_, session_id_, call_, std::move(steps), std::move(next));
   }
 
   session::Registry& registry_;
@@ -92,6 +83,7 @@ class Sending final : public std::enable_shared_from_this<Sending> {
   upstream::OutgoingMessage message_;
   const std::string log_id_;  // empty: the request has no request_id
   const PendingCallRef call_;
+  v1::SendMessageResponse response_;
 };
 
 // One ListMessages on its way: a page, the session's side of the conversation, and then the
@@ -248,7 +240,7 @@ class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
     const auto sending = std::make_shared<Sending>(
         context_.registry, log_, request, std::move(log_id), std::move(entry.key), std::move(call));
     if (request.ensure_participant()) {
-      sending->Create(*info->user_id);
+      sending->CreateAndJoin(*info->user_id);
     } else {
       sending->Send();
     }

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "daemon/api/limits.h"
+
 namespace talkjsd::api {
 namespace {
 
@@ -19,6 +21,13 @@ struct Rest {
 void MakeSteps(session::Registry& registry, const std::string& session_id,
                const PendingCallRef& call, std::vector<Step> steps, std::function<void()> next) {
   if (steps.empty()) return next();
+  for (const Step& step : steps) {
+    if (step.request.data.size() <= kMaxUpstreamBytes) continue;
+    return call->End(InvalidField("request", "must be at most " +
+                                                 std::to_string(kMaxUpstreamBytes) +
+                                                 " bytes as TalkJS reads it; it has " +
+                                                 std::to_string(step.request.data.size())));
+  }
   const auto rest = std::make_shared<Rest>();
   rest->count = steps.size();
   rest->next = std::move(next);

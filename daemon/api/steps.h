@@ -19,7 +19,8 @@ struct Step {
 
 // Makes the requests as the session's user, in their order and without waiting between them. When
 // all have been answered and taken, calls `next` on the session's shard; the first trouble ends
-// `call` instead. No steps: `next` at once. `registry` outlives the calls.
+// `call` instead, and so does a request of more than kMaxUpstreamBytes, before any is made. No
+// steps: `next` at once. `registry` outlives the calls.
 void MakeSteps(session::Registry& registry, const std::string& session_id,
                const PendingCallRef& call, std::vector<Step> steps, std::function<void()> next);
 

@@ -258,20 +258,7 @@ class Serving(harness.Case):
 
     def test_what_is_missing_says_so(self):
         client = self.daemon.client
-        session_id = self.daemon.connect("alice")
         missing = [
-            (client.sessions.HasValidCredentials,
-             pb.HasValidCredentialsRequest(session_id=session_id)),
-            (client.sessions.ClearPushRegistrations,
-             pb.ClearPushRegistrationsRequest(session_id=session_id)),
-            (client.users.GetUserById,
-             pb.GetUserByIdRequest(session_id=session_id, user_id="alice")),
-            (client.conversations.ListConversations,
-             pb.ListConversationsRequest(session_id=session_id)),
-            (client.conversations.MarkConversationUnread,
-             pb.MarkConversationUnreadRequest(session_id=session_id, conversation_id="c")),
-            (client.message_service.ListMessages,
-             pb.ListMessagesRequest(session_id=session_id, conversation_id="c")),
             (client.events.ListSubscriptions, pb.ListSubscriptionsRequest()),
         ]
         for method, request in missing:
