@@ -44,6 +44,46 @@ absl::Status Unusable(const std::string& path, std::string_view what, int error)
                    message);
 }
 
+std::string_view NameOf(upstream::PushProvider provider) {
+  return provider == upstream::PushProvider::kApns ? "apns" : "fcm";
+}
+
+void EncodeExtras(const Extras& extras, json::object& object) {
+  if (!extras.availability.empty()) {
+    object["availability"] = wire::EncodeCustom(extras.availability);
+  }
+  if (extras.device.has_value()) {
+    json::object& device = object["device"].emplace_object();
+    device["provider"] = NameOf(extras.device->provider);
+    device["registration_id"] = extras.device->registration_id.Expose();
+  }
+  if (extras.enable_push.has_value()) object["enable_push"] = *extras.enable_push;
+}
+
+absl::StatusOr<Extras> DecodeExtras(const json::value& value) {
+  Extras extras;
+  wire::ObjectReader reader(value);
+  reader.OrDefault("availability", extras.availability);
+  reader.IfPresent("enable_push", extras.enable_push);
+  if (!reader.status().ok()) return reader.status();
+  const json::value* device = value.as_object().if_contains("device");
+  if (device == nullptr) return extras;
+  std::string provider;
+  std::string id;
+  wire::ObjectReader of_device(*device);
+  of_device.Required("provider", provider);
+  of_device.Required("registration_id", id);
+  extras.device.emplace();
+  extras.device->registration_id = Secret(std::move(id));
+  if (!of_device.status().ok()) return of_device.status();
+  if (provider == NameOf(upstream::PushProvider::kApns)) {
+    extras.device->provider = upstream::PushProvider::kApns;
+  } else if (provider != NameOf(upstream::PushProvider::kFcm)) {
+    return absl::DataLossError("a push provider that this version does not know");
+  }
+  return extras;
+}
+
 std::string Encode(const CredentialsFile& file) {
   json::object object;
   for (const auto& [kind, name] : kKinds) {
@@ -56,6 +96,7 @@ std::string Encode(const CredentialsFile& file) {
     // In TalkJS's own form, which knows absent, null and a value apart.
     object["user"] = json::parse(upstream::SetUser("", *file.user_attributes).data);
   }
+  EncodeExtras(file.extras, object);
   return json::serialize(object);
 }
 
@@ -100,6 +141,9 @@ absl::StatusOr<CredentialsFile> Decode(std::string_view text) {
     if (!attributes.ok()) return attributes.status();
     file.user_attributes = *std::move(attributes);
   }
+  auto extras = DecodeExtras(*value);
+  if (!extras.ok()) return extras.status();
+  file.extras = *std::move(extras);
   return file;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/session/extras.h"
 #include "daemon/session/info.h"
 #include "daemon/upstream/call.h"
 
@@ -16,6 +17,7 @@ namespace talkjsd::session {
 struct CredentialsFile {
   Credentials credentials;
   std::optional<upstream::UserWrite> user_attributes;  // still to be written to TalkJS
+  Extras extras;
 };
 
 // 0600, replaced as a whole: a crash leaves the old file or the new one. Errors name the file,

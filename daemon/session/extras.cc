@@ -17,6 +17,7 @@ std::unique_ptr<Extras> MakeExtras(const CreateRequest& request) {
   if (request.device.has_value()) {
     if (extras == nullptr) extras = std::make_unique<Extras>();
     extras->device = request.device;
+    extras->enable_push = request.enable_push;
   }
   return extras;
 }

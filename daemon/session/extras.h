@@ -11,12 +11,15 @@
 
 namespace talkjsd::session {
 
-// Not thread-safe. Ends with the session.
+// Not thread-safe. Ends with the session; kept in the file of its credentials until then.
 struct Extras {
   // By user id: texts of users as the session's clients gave them.
   std::map<std::string, std::string> availability;
   // The device that push calls without arguments mean.
   std::optional<upstream::PushDevice> device;
+  // As in CreateRequest; of no account once there is a baseline.
+  std::optional<bool> enable_push;
+  friend bool operator==(const Extras&, const Extras&) = default;
 };
 
 // Null: the session has none.

@@ -59,6 +59,14 @@ void Keeper::DropUserAttributes(const std::string& session_id) {
   });
 }
 
+void Keeper::PutExtras(const std::string& session_id, const Extras& extras) {
+  if (store_ == nullptr) return;
+  disk_->Post([this, session_id, extras] {
+    const absl::Status put = store_->PutExtras(session_id, extras);
+    if (!put.ok()) OnFailure(put);
+  });
+}
+
 void Keeper::Forget(const std::string& session_id) {
   if (store_ == nullptr) return;
   disk_->Post([this, session_id] {

@@ -27,6 +27,7 @@ class Keeper {
   void Put(std::vector<SessionStore::Progress> progress, std::function<void()> done);
   // TalkJS has the user's attributes.
   void DropUserAttributes(const std::string& session_id);
+  void PutExtras(const std::string& session_id, const Extras& extras);
   void Forget(const std::string& session_id);
 
   // The last progress; it is written when the journal is closed.

@@ -264,6 +264,7 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
   first.state_since = first.created_at = now;
   first.credential_kind = request.credentials.kind;
   if (!request.user_id.has_value()) first.expires_at = now + kAwaitingMeMillis;
+  std::unique_ptr<Extras> extras = MakeExtras(request);
   if (request.user_id.has_value() && env_.store != nullptr) {
     StoredSession stored;
     stored.session_id = first.session_id;
@@ -272,6 +273,7 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
     stored.created_at = first.created_at;
     stored.credentials = request.credentials;
     stored.user_attributes = request.user_attributes;
+    if (extras != nullptr) stored.extras = *extras;
     if (const absl::Status added = env_.store->Add(stored); !added.ok()) return added;
   }
   Waiters waiters;
@@ -279,7 +281,7 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
   {
     MutexLock lock(mutex_);
     Entry& entry = Enter(std::move(first), request.credentials);
-    entry.extras = MakeExtras(request);
+    entry.extras = std::move(extras);
     waiters = Changed(entry);
     shard = entry.shard;
     first = entry.info;
@@ -331,6 +333,7 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
   {
     MutexLock lock(mutex_);
     Entry& entry = Enter(std::move(info), stored.credentials);
+    if (stored.extras != Extras()) entry.extras = std::make_unique<Extras>(stored.extras);
     if (!stored.trouble.ok()) {
       entry.is_unstarted = true;
       entry.unstarted = restored;
@@ -342,6 +345,8 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
   if (info.state != State::kConnecting) return;
   CreateRequest request;
   request.user_attributes = std::move(stored.user_attributes);
+  request.device = std::move(stored.extras.device);
+  request.enable_push = stored.extras.enable_push;
   request.credentials = std::move(stored.credentials);
   StartSession(*shard, std::move(info), std::move(request), std::move(restored));
 }
@@ -407,7 +412,8 @@ void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest reques
   options.first = std::move(first);
   options.restored = std::move(restored);
   options.user_attributes = std::move(request.user_attributes);
-  if (request.device.has_value() && request.enable_push.has_value()) {
+  const bool first_login = !options.first.baseline_at.has_value();
+  if (first_login && request.device.has_value() && request.enable_push.has_value()) {
     options.push_at_login = std::make_shared<const upstream::Request>(
         upstream::SetPushDevice(*options.first.user_id, *request.device, *request.enable_push));
   }
@@ -589,7 +595,10 @@ void Registry::Impl::KeepAvailability(const std::string& session_id, const std::
   MutexLock lock(mutex_);
   const auto it = entries_.find(session_id);
   if (it == entries_.end() || it->second.info.state == State::kDestroyed) return;
-  session::KeepAvailability(it->second.extras, user_id, std::move(text));
+  std::unique_ptr<Extras>& extras = it->second.extras;
+  session::KeepAvailability(extras, user_id, std::move(text));
+  // Under the lock, so that the newest is written last.
+  if (extras != nullptr) keeper_.PutExtras(session_id, *extras);
 }
 
 std::optional<std::string> Registry::Impl::Availability(const std::string& session_id,

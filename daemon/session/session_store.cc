@@ -155,12 +155,14 @@ void SessionStore::ReadCredentials(StoredSession* session) const {
   }
   session->credentials = std::move(file->credentials);
   session->user_attributes = std::move(file->user_attributes);
+  session->extras = std::move(file->extras);
 }
 
 absl::Status SessionStore::Add(const StoredSession& session) {
   MutexLock lock(mutex_);
-  absl::Status status = WriteCredentialsFile(CredentialsPath(session.session_id),
-                                             {session.credentials, session.user_attributes});
+  absl::Status status =
+      WriteCredentialsFile(CredentialsPath(session.session_id),
+                           {session.credentials, session.user_attributes, session.extras});
   if (!status.ok()) return status;
   auto insert = database_->Prepare(
       "INSERT INTO sessions(session_id, app_id, user_id, created_at) VALUES(?1, ?2, ?3, ?4)");
@@ -187,6 +189,16 @@ absl::Status SessionStore::ReplaceCredentials(const std::string& session_id,
 
 absl::Status SessionStore::DropUserAttributes(const std::string& session_id) {
   return EditFile(session_id, [](CredentialsFile& file) { file.user_attributes.reset(); });
+}
+
+absl::Status SessionStore::PutExtras(const std::string& session_id, const Extras& extras) {
+  MutexLock lock(mutex_);
+  const std::string path = CredentialsPath(session_id);
+  auto file = ReadCredentialsFile(path);
+  // Destroyed meanwhile, or in need of new credentials: no file is to come of this.
+  if (!file.ok()) return absl::OkStatus();
+  file->extras = extras;
+  return WriteCredentialsFile(path, *file);
 }
 
 absl::Status SessionStore::EditFile(const std::string& session_id,

@@ -2,8 +2,8 @@
 // credentials.
 //
 //   STATE_DIR/sessions.db            SQLite: the list (no secret)
-//   STATE_DIR/credentials/SESSION    one file a session, 0600: its credentials, and the user's
-//                                    attributes until TalkJS has them
+//   STATE_DIR/credentials/SESSION    one file a session, 0600: its credentials, what TalkJS has no
+//                                    place for, and the user's attributes until TalkJS has them
 #ifndef TALKJSD_SESSION_SESSION_STORE_H_
 #define TALKJSD_SESSION_SESSION_STORE_H_
 
@@ -48,6 +48,7 @@ struct StoredSession {
   Checkpoint checkpoint;  // meaningful with baseline_at
   Credentials credentials;
   std::optional<upstream::UserWrite> user_attributes;  // still to be written to TalkJS
+  Extras extras;
   absl::Status trouble;  // why the credentials cannot be read; the rest is as it was stored
 };
 
@@ -68,6 +69,8 @@ class SessionStore {
   absl::Status ReplaceCredentials(const std::string& session_id, const Credentials& credentials);
   // TalkJS has them.
   absl::Status DropUserAttributes(const std::string& session_id);
+  // Of a session that is not there any more: OK.
+  absl::Status PutExtras(const std::string& session_id, const Extras& extras);
   struct Progress {
     std::string session_id;
     UnixMillis baseline_at = 0;

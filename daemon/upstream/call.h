@@ -134,6 +134,7 @@ enum class PushProvider { kFcm, kApns };
 struct PushDevice {
   PushProvider provider = PushProvider::kFcm;
   Secret registration_id;
+  friend bool operator==(const PushDevice&, const PushDevice&) = default;
 };
 // Has TalkJS notify the device, or no longer.
 Request SetPushDevice(std::string_view user_id, const PushDevice& device, bool registered);

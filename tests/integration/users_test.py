@@ -157,6 +157,30 @@ class Users(harness.Case):
         self.assertEqual((user.name, user.role, user.availability_text), ("Dave", "agent", "never"))
         self.assertEqual(self.rest.user("dave")["email"], ["d@x.example"])
 
+    def test_availability_and_device_survive_a_restart(self):
+        emulator = self.start_emulator()
+        daemon = self.start_daemon(upstream=emulator.host)
+        rest = RestApi(emulator.host)
+        session_id = daemon.connect("alice", device_token=pb.PushRegistration(
+            provider=pb.PUSH_PROVIDER_FCM, push_registration_id="own"), enable_push_notifications=True)
+        harness.wait_until(lambda: rest.user("alice")["pushTokens"], "the device is registered")
+        daemon.client.users.GetUser(pb.GetUserRequest(session_id=session_id, user=pb.UserAttributes(
+            id="bob", name="Bob", availability_text="office hours")))
+        daemon.client.sessions.UnsetPushRegistration(
+            pb.UnsetPushRegistrationRequest(session_id=session_id))
+        daemon.process.stop()
+        daemon.process.may_end = True
+        again = self.start_daemon(upstream=emulator.host, state_dir=daemon.state_dir)
+        again.wait_state(session_id, "CONNECTED")
+        user = again.client.users.GetUserById(pb.GetUserByIdRequest(
+            session_id=session_id, user_id="bob")).user
+        self.assertEqual(user.availability_text, "office hours")
+        # The first login is over: it is not registered again by itself.
+        self.assertIsNone(rest.user("alice")["pushTokens"])
+        again.client.sessions.SetPushRegistration(
+            pb.SetPushRegistrationRequest(session_id=session_id))
+        self.assertEqual(rest.user("alice")["pushTokens"], {"fcm:own": True})
+
     def test_bad_input_names_its_fields(self):
         long_text = "x" * 10_001
         table = [

@@ -77,6 +77,24 @@ TEST_F(SessionStoreTest, WhatWasAddedIsThereForTheNextDaemonInItsOrder) {
   EXPECT_EQ(first.credentials.token_lifetime, std::chrono::minutes(7));
 }
 
+TEST_F(SessionStoreTest, WhatTalkJSHasNoPlaceForIsKeptUntilTheSessionEnds) {
+  StoredSession alice = Alice();
+  alice.extras.device = upstream::PushDevice{upstream::PushProvider::kApns, Secret("t:\"1\"")};
+  alice.extras.enable_push = false;
+  ASSERT_TRUE(store_->Add(alice).ok());
+  EXPECT_EQ(Reload().at(0).extras, alice.extras);
+  Extras later;
+  later.availability = {{"alice", ""}, {"b\nob", "back at five"}};
+  later.device = upstream::PushDevice{upstream::PushProvider::kFcm, Secret("t2")};
+  ASSERT_TRUE(store_->PutExtras("ses_alice", later).ok());
+  const auto sessions = Reload();
+  EXPECT_EQ(sessions.at(0).extras, later);
+  EXPECT_EQ(sessions.at(0).credentials.secret.Expose(), "sk_test_\"quoted\"");
+  ASSERT_TRUE(store_->Destroy("ses_alice", 1).ok());
+  ASSERT_TRUE(store_->PutExtras("ses_alice", later).ok());
+  EXPECT_FALSE(fs::exists(CredentialsPath("ses_alice")));
+}
+
 TEST_F(SessionStoreTest, AbsentNullAndAValueStayThreeThings) {
   StoredSession session = Alice();
   upstream::UserWrite user;
