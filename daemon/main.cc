@@ -158,6 +158,7 @@ class Daemon {
                             : config_.upstream_host.empty() ? api::UpstreamMode::kProduction
                                                             : api::UpstreamMode::kHost;
     options.upstream_host = upstream_host_;
+    options.requests_path = config_.state_dir + "/requests.db";
     options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
     options.max_sessions = config_.max_sessions;
     auto server = api::Server::Start(

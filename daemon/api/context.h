@@ -2,9 +2,12 @@
 #ifndef TALKJSD_API_CONTEXT_H_
 #define TALKJSD_API_CONTEXT_H_
 
+#include <memory>
+
 #include "daemon/api/call_set.h"
 #include "daemon/api/dispatcher.h"
 #include "daemon/api/peers.h"
+#include "daemon/api/request_log.h"
 #include "daemon/api/server.h"
 
 namespace talkjsd::api {
@@ -22,6 +25,7 @@ struct Context {
   CallSet streams;
   CallSet calls;  // unary ones that wait for somebody
   Dispatcher dispatcher;
+  std::unique_ptr<RequestLog> requests;  // of SendMessage
 };
 
 }  // namespace talkjsd::api

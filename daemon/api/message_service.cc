@@ -29,11 +29,10 @@ using Proto = v1::MessageService;
 // outstanding, which may be after the server.
 class Sending final : public std::enable_shared_from_this<Sending> {
  public:
-  Sending(session::Registry& registry, std::shared_ptr<RequestLog> log,
-          const v1::SendMessageRequest& request, std::string log_id, std::string idempotency_key,
-          PendingCallRef call)
+  Sending(session::Registry& registry, RequestLog& log, const v1::SendMessageRequest& request,
+          std::string log_id, std::string idempotency_key, PendingCallRef call)
       : registry_(registry),
-        log_(std::move(log)),
+        log_(log),
         session_id_(request.session_id()),
         conversation_id_(request.conversation_id()),
         message_(ToOutgoing(request)),
@@ -60,7 +59,7 @@ class Sending final : public std::enable_shared_from_this<Sending> {
              const absl::StatusOr<std::string> id = upstream::ParseSentMessage(reply);
              if (!id.ok()) return id.status();
              // Also for a client that has left: it may ask again.
-             if (!self->log_id_.empty()) self->log_->SetAnswer(self->log_id_, *id);
+             if (!self->log_id_.empty()) self->log_.SetAnswer(self->log_id_, *id);
              self->response_.set_message_id(*id);
              return absl::OkStatus();
            }}},
@@ -77,7 +76,7 @@ class Sending final : public std::enable_shared_from_this<Sending> {
   }
 
   session::Registry& registry_;
-  const std::shared_ptr<RequestLog> log_;
+  RequestLog& log_;
   const std::string session_id_;
   const std::string conversation_id_;
   upstream::OutgoingMessage message_;
@@ -187,9 +186,7 @@ class ListingMessages final : public std::enable_shared_from_this<ListingMessage
 class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
                                  Proto::WithRawCallbackMethod_ListMessages<Proto::Service>> {
  public:
-  explicit MessageService(Context& context)
-      : context_(context),
-        log_(std::make_shared<RequestLog>(context.clock, kMaxRememberedRequests)) {}
+  explicit MessageService(Context& context) : context_(context) {}
 
   ServerUnaryReactor* SendMessage(CallbackServerContext* call, const ByteBuffer* request,
                                   ByteBuffer* response) override {
@@ -228,7 +225,7 @@ class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
     } else {
       log_id = request.session_id() + '\0' + request.request_id();
       absl::StatusOr<RequestLog::Entry> begun =
-          log_->Begin(log_id, ContentDigest(request), make_key);
+          context_.requests->Begin(log_id, ContentDigest(request), make_key);
       if (!begun.ok()) return call->End(begun.status());
       entry = *std::move(begun);
       if (entry.answer.has_value()) {
@@ -237,8 +234,9 @@ class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
         return call->Answer(absl::StatusOr<v1::SendMessageResponse>(std::move(response)));
       }
     }
-    const auto sending = std::make_shared<Sending>(
-        context_.registry, log_, request, std::move(log_id), std::move(entry.key), std::move(call));
+    const auto sending =
+        std::make_shared<Sending>(context_.registry, *context_.requests, request, std::move(log_id),
+                                  std::move(entry.key), std::move(call));
     if (request.ensure_participant()) {
       sending->CreateAndJoin(*info->user_id);
     } else {
@@ -247,7 +245,6 @@ class MessageService final : public Proto::WithRawCallbackMethod_SendMessage<
   }
 
   Context& context_;
-  const std::shared_ptr<RequestLog> log_;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "daemon/api/limits.h"
 #include "daemon/api/services.h"
 #include "daemon/api/stream.h"
+#include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/net/unix_listener.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -85,7 +86,8 @@ class Server::Impl {
                  .peers = {},
                  .streams = CallSet("max_streams", options.max_streams),
                  .calls = CallSet("", 0),
-                 .dispatcher = Dispatcher(kDispatcherThreads, kTickInterval, [this] { Tick(); })} {}
+                 .dispatcher = Dispatcher(kDispatcherThreads, kTickInterval, [this] { Tick(); }),
+                 .requests = nullptr} {}
 
   absl::Status Start() {
     const absl::StatusOr<std::string> path = ParseUnixAddress(context_.options.listen);
@@ -95,6 +97,7 @@ class Server::Impl {
         net::UnixListener::Open(*path, context_.options.socket_group);
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
+    if (const absl::Status opened = OpenRequests(); !opened.ok()) return opened;
     InstallPlugins();
     for (auto make : {MakeSessionService, MakeUserService, MakeConversationService,
                       MakeMessageService, MakeEventService, MakeDaemonService}) {
@@ -119,6 +122,18 @@ class Server::Impl {
       context_.peers.Set(fd, peer);
       grpc::AddInsecureChannelFromFd(server_.get(), fd);
     });
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenRequests() {
+    const std::string& path = context_.options.requests_path;
+    if (path.empty()) {
+      context_.requests = std::make_unique<RequestLog>(context_.clock, kMaxRememberedRequests);
+      return absl::OkStatus();
+    }
+    auto log = RequestLog::Open(path, context_.clock, kMaxRememberedRequests);
+    if (!log.ok()) return WithContext(log.status(), "opening the log of requests");
+    context_.requests = *std::move(log);
     return absl::OkStatus();
   }
 

@@ -33,6 +33,8 @@ class Server {
     // What GetInfo tells of the other rooms' settings.
     UpstreamMode upstream_mode = UpstreamMode::kProduction;
     std::string upstream_host;
+    // Where the request_ids of SendMessage are kept; empty: in memory.
+    std::string requests_path;
     int message_subscriptions_per_session = 30;
     int max_sessions = 10'000;
   };

@@ -233,7 +233,7 @@ class Conversations(harness.Case):
         for field, call in table:
             with self.subTest(field):
                 error = expect_error(self, "INVALID_ARGUMENT", "INVALID_FIELD", call)
-                self.assertIn(field, [violation.field for violation in error.field_violations])
+                self.assertIn(field, [field for field, _ in error.field_violations])
         self.assertIsNone(self.rest.conversation("c"))
 
     def test_one_on_one_ids_are_those_of_the_sdk(self):

@@ -7,6 +7,7 @@ import unittest
 
 import harness
 from harness import pb
+from rest_api import RestApi
 from talkjs_user import TalkjsUser
 
 
@@ -119,11 +120,11 @@ class Gaps(harness.Case):
             # TalkJS's clock gives no two messages of a conversation one time; an import does.
             time.sleep(0.01)
             now = int(time.time() * 1000)
+            rest = RestApi(self.emulator.host)
             for start in range(0, len(said), 10):
                 messages = [{"text": text, "sender": "carol", "type": "UserMessage",
                              "timestamp": now, "readBy": []} for text in said[start:start + 10]]
-                harness.rest(self.emulator.host, "POST", "import/conversations/c0/messages",
-                             messages)
+                rest.call("POST", "/import/conversations/c0/messages", messages)
             self.carol.send("c0", "and one more")
 
         _, _, stream = self.away(meanwhile)

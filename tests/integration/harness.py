@@ -85,17 +85,6 @@ def signature(user, key=KEY):
     return hmac.new(key.encode(), user.encode(), hashlib.sha256).hexdigest()
 
 
-def rest(host, method, path, body=None):
-    """A call of the emulator's REST API for servers, with the secret key; the answer's JSON."""
-    import urllib.request
-    request = urllib.request.Request(
-        f"http://{host}/public_api/v1/{APP}/{path}",
-        None if body is None else json.dumps(body).encode(),
-        {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        return json.loads(answer.read())
-
-
 class Process:
     """A program with its output in files. ready: a regular expression for a line on stdout."""
 

@@ -207,7 +207,7 @@ class Messages(harness.Case):
         for field, call in table:
             with self.subTest(field):
                 error = expect_error(self, "INVALID_ARGUMENT", "INVALID_FIELD", call)
-                self.assertEqual([violation.field for violation in error.field_violations], [field])
+                self.assertEqual([field for field, _ in error.field_violations], [field])
         self.assertEqual(list(self.list().messages), [])
 
     def test_a_request_that_is_too_large_for_talkjs_is_refused_here(self):

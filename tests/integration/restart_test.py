@@ -191,6 +191,22 @@ class Restart(harness.Case):
         error = daemon.messages(alice, cursor=lost).wait_end()
         self.assertEqual(error.reason, "JOURNAL_LOST")
 
+    def test_a_repeat_after_a_crash_sends_nothing_twice(self):
+        daemon = self.start()
+        alice = daemon.connect("alice", name=None)
+        request = pb.SendMessageRequest(session_id=alice, conversation_id="c1", text="once",
+                                        request_id="r1")
+        first = daemon.client.message_service.SendMessage(request).message_id
+        self.kill(daemon)
+        daemon = self.start()
+        self.assertEqual(daemon.client.message_service.SendMessage(request).message_id, first)
+        request.text = "changed"
+        with self.assertRaises(harness.talkjsd.Error) as refused:
+            daemon.client.message_service.SendMessage(request)
+        self.assertEqual(refused.exception.reason, "REQUEST_ID_REUSED")
+        said = [message["content"] for message in self.carol.messages("c1")]
+        self.assertEqual(len(said), 1)
+
     def test_a_newer_list_of_sessions_is_refused(self):
         import sqlite3
         daemon = self.start()
