@@ -7,6 +7,16 @@ import { session, watch } from '../sdk/harness.mjs';
 const [host, ...names] = process.argv.slice(2);
 const sessions = Object.fromEntries(names.map((name) => [name, session({ host }, name)]));
 
+const flood = { halted: false, retired: new Set(), lanes: [], sent: {} };
+
+async function floodLane(user, conversation) {
+  const ref = sessions[user].conversation(conversation);
+  for (let number = 0; !flood.halted && !flood.retired.has(conversation); ++number) {
+    const { id } = await ref.send(`${conversation} ${user} ${number}`);
+    flood.sent[conversation].push(id);
+  }
+}
+
 const commands = {
   // Makes the users and the conversations, with everybody in each, `others` included.
   async prepare({ conversations, others = [] }) {
@@ -38,6 +48,30 @@ const commands = {
       }),
     );
     return { sent };
+  },
+
+  // Every user begins to send to every one of these conversations, each time as soon as the SDK says that the message
+  // before has arrived, until `halt`. Texts as in `send`; answers at once.
+  async flood({ conversations }) {
+    for (const conversation of conversations) {
+      flood.sent[conversation] ??= [];
+      flood.retired.delete(conversation);
+      for (const user of names) flood.lanes.push(floodLane(user, conversation));
+    }
+    return {};
+  },
+
+  // Ends the flood of some conversations; what is on its way still arrives.
+  async retire({ conversations }) {
+    for (const conversation of conversations) flood.retired.add(conversation);
+    return {};
+  },
+
+  // Ends the flood; answers, by conversation, the ids that TalkJS gave, in the order of its answers.
+  async halt() {
+    flood.halted = true;
+    await Promise.all(flood.lanes);
+    return { sent: flood.sent };
   },
 
   // What a new session of the SDK shows a user: the list of conversations once it is complete.
