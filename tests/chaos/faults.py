@@ -200,9 +200,6 @@ class Faults:
     def close(self, user):
         self._connections("close", user)
 
-    def restart(self, user, ms):
-        self._connections("restart", user, ms=ms)
-
     def stall(self, user, ms):
         self._connections("stall", user, ms=ms)
 

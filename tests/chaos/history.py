@@ -5,7 +5,7 @@ the number of the stream in it) and what happened ("op"):
 
   open       the client asks: "start" = [how, value], as ["cursor", hex], ["time", ms], ["name"]; "selection"
   opened     "cursor", "start" (a name of StreamStart without prefix), "earliest"
-  events     "events": lists in the order of Event's fields
+  events     "events": lists in the order of Event's fields, without the last
   caught_up  "cursor"
   progress   "cursor"
   gap        "reason": a position was lost, the answer to `open`
@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from typing import NamedTuple
 
 _CURSOR = re.compile(r"^01([0-9a-f]{16})([0-9a-f]{16})$")
@@ -48,10 +49,14 @@ class Event(NamedTuple):
     taken: int  # event_time, ms: when the daemon got it
     recovered: bool
     digest: str  # of the event's bytes
+    sequence: int  # of the cursor; not in the file
 
-    @property
-    def sequence(self):
-        return sequence(self.cursor)
+    @classmethod
+    def of(cls, fields):
+        """From a line's list. There are many, and most of their texts are the same few."""
+        cursor, session, kind, message, conversation, sender, *rest = fields
+        return cls(cursor, sys.intern(session), sys.intern(kind), sys.intern(message), sys.intern(conversation),
+                   sys.intern(sender), *rest, sequence(cursor))
 
 
 class Selection(NamedTuple):
@@ -115,7 +120,7 @@ class History:
             if stream.opened is None:
                 stream.opened, stream.opened_start = record["cursor"], record["start"]
         elif op == "events":
-            stream.items.extend(("event", Event(*fields)) for fields in record["events"])
+            stream.items.extend(("event", Event.of(fields)) for fields in record["events"])
         elif op in ("caught_up", "progress"):
             stream.items.append((op, record["cursor"]))
         elif op == "gap":

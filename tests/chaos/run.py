@@ -39,7 +39,7 @@ CLIENTS = {
     #"named": ("name", ["dave"], ["--store-every", "4"]),
 }
 # A dead connection is noticed after 15 s, the first retry comes 5 to 15 s later; the rest is reading back.
-SETTLE = 90.0
+SETTLE = 90.0  # s
 
 OPTIONS = None
 
@@ -64,7 +64,7 @@ class Chaos(harness.Case):
         self.start_all()
         actions, end = schedule.make(OPTIONS.seed, OPTIONS.kills, list(self.clients), list(WATCHERS),
                                      [user for user, how in WATCHERS.items() if how == "token"])
-        print(f"schedule: {len(actions)} actions in {end:g} s, then at most {SETTLE:g} s to settle", flush=True)
+        print(f"schedule: {len(actions)} actions in {end:g} s, then at most {OPTIONS.settle:g} s to settle", flush=True)
         for name in CONVERSATIONS:
             self.people.new_conversation(name)
         started = time.monotonic()
@@ -74,13 +74,14 @@ class Chaos(harness.Case):
         self.say(f"traffic ended after {time.monotonic() - started:.0f} s")
         self.people.give_token("erin", 86400)
         for session in self.sessions.values():
-            self.daemon.daemon.wait_state(session, "CONNECTED", timeout=SETTLE)
+            self.daemon.daemon.wait_state(session, "CONNECTED", timeout=OPTIONS.settle)
         self.say("all sessions are connected")
         truth = Truth({name: self.emulator.messages(name) for name in self.people.conversations},
                       {session: user for user, session in self.sessions.items()})
         self.check_senders(sent, truth)
         self.wait_for_clients(truth)
         histories = self.stop_clients()
+        self.say("clients are stopped")
         histories.append(self.audit())
         self.validate(Evidence(histories, truth, self.daemon.kills))
         self.check_unreads()
@@ -97,7 +98,7 @@ class Chaos(harness.Case):
         self.daemon = DaemonKeeper(self, emulator.host, ["--log-level", "info"])
         self.sessions = {user: self.log_in(user, how) for user, how in WATCHERS.items()}
         sdk = harness.Sdk(self, emulator.host, SENDERS)
-        self.people = People(sdk, list(WATCHERS), self.daemon, SETTLE)
+        self.people = People(sdk, list(WATCHERS), self.daemon, OPTIONS.settle)
         self.clients = {}
         for name, (how, users, arguments) in CLIENTS.items():
             sessions = [argument for user in users for argument in ("--session", self.sessions[user])]
@@ -126,7 +127,7 @@ class Chaos(harness.Case):
         """Until they hold everything; who does not in time is the validators' business."""
         self.followers = [Follower(client.name, client.history_path) for client in self.clients.values()]
         missing = {}
-        deadline = time.monotonic() + SETTLE
+        deadline = time.monotonic() + OPTIONS.settle
         waiting = list(self.followers)
         while waiting and time.monotonic() < deadline:
             for client in self.clients.values():
@@ -142,7 +143,7 @@ class Chaos(harness.Case):
                     waiting.remove(follower)
             time.sleep(0.3)
         late = {name: count for name, count in missing.items() if count}
-        self.say(f"after {SETTLE:g} s these clients do not hold so many messages: {late}" if waiting else
+        self.say(f"after {OPTIONS.settle:g} s these clients do not hold so many messages: {late}" if waiting else
                  "all clients hold everything")
 
     def stop_clients(self):
@@ -159,7 +160,7 @@ class Chaos(harness.Case):
         def caught_up():
             auditor.check()
             return any(op == "caught_up" for stream in follower.read().streams for op, _ in stream.items)
-        harness.wait_until(caught_up, "the auditor has read the journal", SETTLE)
+        harness.wait_until(caught_up, "the auditor has read the journal", OPTIONS.settle)
         auditor.stop()
         return follower.read()
 
@@ -211,6 +212,8 @@ def main():
     parser.add_argument("--kills", type=int, default=12, help="of the daemon; default: 12")
     parser.add_argument("--without", action="append", default=[], metavar="KIND",
                         help="leave out this kind of action; may be repeated")
+    parser.add_argument("--settle", type=float, default=SETTLE, metavar="SECONDS",
+                        help=f"how long to wait for what is missing; default: {SETTLE:g}")
     parser.add_argument("--keep", metavar="DIR", help="keep histories and logs there even if all is well")
     global OPTIONS  # pylint: disable=global-statement
     OPTIONS = parser.parse_args()

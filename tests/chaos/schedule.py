@@ -16,10 +16,10 @@ class Action(NamedTuple):
 
 
 # Something happens this often between two kills of the daemon, besides.
-TROUBLE_PER_SECOND = 0.7
+TROUBLE_PER_SECOND = 1.2
 # The daemon's pauses between kills: most of them hit it while it is still recovering from the one before, a few leave
 # it the time to notice a dead connection and to reconnect, which takes up to half a minute.
-_PAUSES = ((0.70, 0.3, 2.0), (0.95, 2.0, 5.0), (1.00, 14.0, 18.0))
+_PAUSES = ((0.70, 0.3, 2.0), (0.97, 2.0, 5.0), (1.00, 14.0, 18.0))
 _START = 1.5
 _END = 4.0
 
@@ -90,7 +90,7 @@ class _Trouble:
 
     def _cut(self):
         kind, arguments = self._rng.choice([
-            ("drop", {"reset": False}), ("drop", {"reset": True}), ("close", {}), ("restart", {"ms": 100})])
+            ("drop", {"reset": False}), ("drop", {"reset": True}), ("close", {})])
         return kind, {"user": self._user(), **arguments}
 
     def _stall(self):
