@@ -36,7 +36,8 @@ class ConnectionListener {
  public:
   virtual ~ConnectionListener() = default;
   // Logged in, and what is subscribed to has been asked for again. `state_kept`: nothing was lost
-  // since the last time.
+  // since the last time. Without a new login, false: something that was not understood may have
+  // been an event.
   virtual void OnLoggedIn(bool state_kept) = 0;
   // The events of one frame, in order.
   virtual void OnEvents(std::vector<wire::Event> events, const AckTicket& ticket) = 0;
@@ -129,6 +130,7 @@ class Connection {
   void Do(FrameReceived&& action);
   void Do(Completed&& action);
   void Do(ProtocolError&& action);
+  void Do(StateLost&& action);
 
   const Options options_;
   const Environment env_;

@@ -108,9 +108,13 @@ struct Completed {
 struct ProtocolError {
   std::string what;
 };
+// What was not understood may have been an event: what was known has to be read again, as after
+// LoggedIn. The phase has left kReady and come back.
+struct StateLost {};
 
-using Action = std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged,
-                            LoggedIn, ShortLivedToken, FrameReceived, Completed, ProtocolError>;
+using Action =
+    std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged, LoggedIn,
+                 ShortLivedToken, FrameReceived, Completed, ProtocolError, StateLost>;
 
 // Single-threaded.
 class Protocol {
@@ -196,6 +200,8 @@ class Protocol {
   void SendSubscribe(std::string path, std::string data, MonoTime now);
   void SendSubscribeUsers(const std::vector<std::string>& ids, MonoTime now);
   void RestoreSubscriptions(MonoTime now);
+  void NotUnderstood(const absl::Status& why, MonoTime now);
+  void LoseState(MonoTime now);
   void ServerSpoke(MonoTime now);
   void Ping(MonoTime now);
   void DropSocket(const absl::Status& why, MonoTime now);
@@ -233,6 +239,10 @@ class Protocol {
   TokenCause retry_cause_ = TokenCause::kFirst;
   MonoTime retry_login_at_ = kNever;
   MonoTime refresh_at_ = kNever;
+
+  // Frames that were not understood.
+  MonoTime lose_state_at_ = kNever;
+  MonoTime may_lose_state_at_{};
 
   // Calls.
   std::list<Pending> queue_;  // by order
