@@ -14,6 +14,7 @@ the two has the daemon send again what follows the position stored last, and not
 """
 
 import argparse
+import base64
 import ctypes
 import json
 import os
@@ -27,7 +28,7 @@ sys.path.insert(0, os.environ["TALKJSD_PYTHON"])
 
 import grpc  # noqa: E402  pylint: disable=wrong-import-position
 import talkjsd  # noqa: E402  pylint: disable=wrong-import-position
-from google.protobuf import json_format  # noqa: E402  pylint: disable=wrong-import-position
+from google.protobuf.timestamp_pb2 import Timestamp  # noqa: E402  pylint: disable=wrong-import-position
 from history import Writer, digest_of  # noqa: E402  pylint: disable=wrong-import-position
 from talkjs.sidecar.v1 import event_service_pb2_grpc  # noqa: E402  pylint: disable=wrong-import-position
 from talkjsd import pb  # noqa: E402  pylint: disable=wrong-import-position
@@ -42,6 +43,14 @@ def fields(event):
     return [event.cursor.hex(), event.session_id, kind, sent.id, sent.conversation.id, sent.sender_id, sent.body,
             sent.create_time.ToMilliseconds(), event.event_time.ToMilliseconds(), event.recovered,
             digest_of(event.SerializeToString(deterministic=True))]
+
+
+def milliseconds(text):
+    """Of a time in JSON."""
+    time_of = Timestamp()
+    if text:
+        time_of.FromJsonString(text)
+    return time_of.ToMilliseconds()
 
 
 class Client:
@@ -298,11 +307,21 @@ class TalkjsctlClient(Client):
                               preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)) as process:
             self._process = process
             for line in process.stdout:
-                event = json_format.Parse(line, pb.MessageEvent(), ignore_unknown_fields=True)
-                self.record("events", events=[fields(event)])
-                self.done_with(event.cursor.hex())
+                event = self._fields(json.loads(line))
+                self.record("events", events=[event])
+                self.done_with(event[0])
         if not self.stopping.is_set():
             sys.exit(f"talkjsctl ended with {process.returncode}")
+
+    @staticmethod
+    def _fields(event):
+        """As fields(), of the JSON form, which is not worth the time to turn it back for a digest."""
+        kind = next((name for name in ("sent", "gap") if name in event), "")
+        sent = event.get("sent", {})
+        return [base64.b64decode(event["cursor"]).hex(), event.get("sessionId", ""), kind, sent.get("id", ""),
+                sent.get("conversation", {}).get("id", ""), sent.get("senderId", ""), sent.get("body", ""),
+                milliseconds(sent.get("createTime")), milliseconds(event.get("eventTime")),
+                event.get("recovered", False), ""]
 
 
 HOW = {"cursor": CursorClient, "time": TimeClient, "name": NameClient, "library": LibraryClient,

@@ -181,9 +181,11 @@ class Faults:
     # --- the actions ---
 
     def kill_daemon(self, down):
-        if self._daemon.running():  # or it is down from the kill before
-            self._daemon.kill()
-            self._after(down, self._daemon.start)
+        if not self._daemon.running():  # the kill before was late
+            self._after(0.05, lambda: self.kill_daemon(down))
+            return
+        self._daemon.kill()
+        self._after(down, self._daemon.start)
 
     def kill_client(self, client, down):
         keeper = self._clients[client]
@@ -231,14 +233,15 @@ class People:
         self._give_up = give_up
         self._lock = threading.Lock()
         self.conversations = []
+        self._lively = []
 
     def new_conversation(self, name, retired=None):
+        """Somebody starts it, with everybody in it; the other one falls silent."""
         with self._lock:
             self._sdk.ask("prepare", conversations=[name], others=self._watchers)
             self.conversations.append(name)
-            self._sdk.ask("flood", conversations=[name])
-            if retired in self.conversations:
-                self._sdk.ask("retire", conversations=[retired])
+            self._lively = [other for other in self._lively if other != retired] + [name]
+            self._sdk.ask("flood", conversations=self._lively)
 
     def halt(self):
         """Conversation -> ids of the messages that the SDK says have arrived."""
@@ -253,6 +256,8 @@ class People:
             try:
                 return self._daemon.daemon.create(user, token=token)
             except harness.talkjsd.Error as error:
-                if error.code.name != "UNAVAILABLE" or time.monotonic() > deadline:
+                # A short-lived one may have ended while the daemon was awaited.
+                if (error.code.name != "UNAVAILABLE" and error.reason != "TOKEN_EXPIRED" or
+                        time.monotonic() > deadline):
                     raise
                 time.sleep(0.1)

@@ -48,7 +48,7 @@ class Event(NamedTuple):
     created: int  # the message's createdAt, ms
     taken: int  # event_time, ms: when the daemon got it
     recovered: bool
-    digest: str  # of the event's bytes
+    digest: str  # of the event's bytes; "" = not known
     sequence: int  # of the cursor; not in the file
 
     @classmethod
@@ -217,8 +217,10 @@ class Evidence:
         journal = {}
         for history in histories:
             for event in history.events():
-                journal.setdefault(event.sequence, event)
-        # sequence -> Event: all that any client was ever sent, as the first one was.
+                known = journal.setdefault(event.sequence, event)
+                if not known.digest:
+                    journal[event.sequence] = event
+        # sequence -> Event: all that any client was ever sent, as the first one was that knew it whole.
         self.journal = dict(sorted(journal.items()))
         self._positions = list(self.journal)
 

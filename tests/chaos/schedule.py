@@ -21,7 +21,9 @@ TROUBLE_PER_SECOND = 1.2
 # it the time to notice a dead connection and to reconnect, which takes up to half a minute.
 _PAUSES = ((0.70, 0.3, 2.0), (0.97, 2.0, 5.0), (1.00, 14.0, 18.0))
 _START = 1.5
-_END = 4.0
+# After the last start: until the daemon is up and connected, and until the end.
+_RECOVERED = 3.0
+_END = 5.5
 
 
 def make(seed, kills, clients, users, token_users):
@@ -33,13 +35,15 @@ def make(seed, kills, clients, users, token_users):
     for pause in _pauses(rng, kills):
         actions += trouble.between(at, at + pause)
         at += pause
-        actions.append(Action(at, "kill_daemon", {"down": rng.choice([0.0, 0.0, 0.2, 0.5, 1.5])}))
+        down = rng.choice([0.0, 0.0, 0.2, 0.5, 1.5])
+        actions.append(Action(at, "kill_daemon", {"down": down}))
+        at += down
     # What must be got over without the help of a restart.
     for number, user in enumerate(users):
         kind, arguments = [("drop", {"reset": True}), ("half_open", {}), ("stall", {"ms": 2000})][number % 3]
-        actions.append(Action(at + 2.0, kind, {"user": user, **arguments}))
+        actions.append(Action(at + _RECOVERED, kind, {"user": user, **arguments}))
     for number, client in enumerate(clients):
-        actions.append(Action(at + 2.0 + 0.2 * number, "kill_client", {"client": client, "down": 0.1}))
+        actions.append(Action(at + _RECOVERED + 0.2 * number, "kill_client", {"client": client, "down": 0.1}))
     at += _END
     actions = [action._replace(at=round(action.at, 3)) for action in actions]
     return sorted(actions, key=lambda action: action.at), round(at, 3)
@@ -119,7 +123,7 @@ class _Trouble:
         return self._rule("connect", *self._rng.choice([("drop",), ("reset",)]))
 
     def _publish(self):
-        return self._rule("publish", self._rng.choice(["drop", "tear", "corrupt", "duplicate", "close"]),
+        return self._rule("publish", self._rng.choice(["drop", "tear", "tear", "duplicate", "close"]),
                           nth=self._rng.choice([1, 3, 20]))
 
     def _answer(self):

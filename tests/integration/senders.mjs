@@ -7,12 +7,14 @@ import { session, watch } from '../sdk/harness.mjs';
 const [host, ...names] = process.argv.slice(2);
 const sessions = Object.fromEntries(names.map((name) => [name, session({ host }, name)]));
 
-const flood = { halted: false, retired: new Set(), lanes: [], sent: {} };
+const flood = { halted: false, conversations: [], lanes: [], sent: {} };
 
-async function floodLane(user, conversation) {
-  const ref = sessions[user].conversation(conversation);
-  for (let number = 0; !flood.halted && !flood.retired.has(conversation); ++number) {
-    const { id } = await ref.send(`${conversation} ${user} ${number}`);
+async function floodLane(user) {
+  const numbers = {};
+  for (let turn = 0; !flood.halted; ++turn) {
+    const conversation = flood.conversations[turn % flood.conversations.length];
+    const number = (numbers[conversation] = (numbers[conversation] ?? -1) + 1);
+    const { id } = await sessions[user].conversation(conversation).send(`${conversation} ${user} ${number}`);
     flood.sent[conversation].push(id);
   }
 }
@@ -50,20 +52,12 @@ const commands = {
     return { sent };
   },
 
-  // Every user begins to send to every one of these conversations, each time as soon as the SDK says that the message
-  // before has arrived, until `halt`. Texts as in `send`; answers at once.
+  // From now on, until `halt`, every user sends to these conversations in turn, each time as soon as the SDK says that
+  // the message before has arrived. Texts as in `send`; answers at once. Again: to these instead.
   async flood({ conversations }) {
-    for (const conversation of conversations) {
-      flood.sent[conversation] ??= [];
-      flood.retired.delete(conversation);
-      for (const user of names) flood.lanes.push(floodLane(user, conversation));
-    }
-    return {};
-  },
-
-  // Ends the flood of some conversations; what is on its way still arrives.
-  async retire({ conversations }) {
-    for (const conversation of conversations) flood.retired.add(conversation);
+    for (const conversation of conversations) flood.sent[conversation] ??= [];
+    flood.conversations = conversations;
+    if (flood.lanes.length === 0) flood.lanes = names.map(floodLane);
     return {};
   },
 
