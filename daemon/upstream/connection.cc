@@ -325,6 +325,10 @@ void Connection::Do(StateLost&&) {
   if (listener_ != nullptr) listener_->OnLoggedIn(/*state_kept=*/false);
 }
 
+void Connection::Do(SubscribedLate&& action) {
+  if (listener_ != nullptr) listener_->OnSubscribedLate(action.path);
+}
+
 void Connection::StatusChanged() {
   status_.failed_attempts = protocol_.failed_attempts();
   if (listener_ != nullptr) listener_->OnStatusChanged();

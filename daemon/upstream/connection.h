@@ -39,6 +39,9 @@ class ConnectionListener {
   // since the last time. Without a new login, false: something that was not understood may have
   // been an event.
   virtual void OnLoggedIn(bool state_kept) = 0;
+  // The subscription to `path` began only now, though it was asked for before: TalkJS had refused
+  // it at first.
+  virtual void OnSubscribedLate(const std::string& path) = 0;
   // The events of one frame, in order.
   virtual void OnEvents(std::vector<wire::Event> events, const AckTicket& ticket) = 0;
   // Something in status() changed.
@@ -131,6 +134,7 @@ class Connection {
   void Do(Completed&& action);
   void Do(ProtocolError&& action);
   void Do(StateLost&& action);
+  void Do(SubscribedLate&& action);
 
   const Options options_;
   const Environment env_;

@@ -111,10 +111,15 @@ struct ProtocolError {
 // What was not understood may have been an event: what was known has to be read again, as after
 // LoggedIn. The phase has left kReady and come back.
 struct StateLost {};
+// TalkJS took a subscription only after it had refused it: what was read meanwhile is older than
+// it. What follows comes after this.
+struct SubscribedLate {
+  std::string path;
+};
 
-using Action =
-    std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged, LoggedIn,
-                 ShortLivedToken, FrameReceived, Completed, ProtocolError, StateLost>;
+using Action = std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged,
+                            LoggedIn, ShortLivedToken, FrameReceived, Completed, ProtocolError,
+                            StateLost, SubscribedLate>;
 
 // Single-threaded.
 class Protocol {
@@ -171,6 +176,7 @@ class Protocol {
     CallDone done;
     int server_errors = 0;
     bool subscription = false;
+    bool refused = false;  // before; for now
     bool sent = false;
   };
 

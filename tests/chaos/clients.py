@@ -318,9 +318,9 @@ class TalkjsctlClient(Client):
         """As fields(), of the JSON form, which is not worth the time to turn it back for a digest."""
         kind = next((name for name in ("sent", "gap") if name in event), "")
         sent = event.get("sent", {})
-        return [base64.b64decode(event["cursor"]).hex(), event.get("sessionId", ""), kind, sent.get("id", ""),
-                sent.get("conversation", {}).get("id", ""), sent.get("senderId", ""), sent.get("body", ""),
-                milliseconds(sent.get("createTime")), milliseconds(event.get("eventTime")),
+        return [base64.b64decode(event["cursor"]).hex(), event.get("session_id", ""), kind, sent.get("id", ""),
+                sent.get("conversation", {}).get("id", ""), sent.get("sender_id", ""), sent.get("body", ""),
+                milliseconds(sent.get("create_time")), milliseconds(event.get("event_time")),
                 event.get("recovered", False), ""]
 
 

@@ -19,6 +19,9 @@ struct Recorder {
   void operator()(ShortLivedToken& action) { driver.short_lived.push_back(action.seconds); }
   void operator()(ProtocolError&) { ++driver.errors; }
   void operator()(StateLost&) { ++driver.states_lost; }
+  void operator()(SubscribedLate& action) {
+    driver.subscribed_late.push_back(std::move(action.path));
+  }
   void operator()(Completed& action) { action.done(std::move(action.result)); }
   void operator()(LoggedIn& action) {
     driver.logins.push_back(action.state_kept);
@@ -63,6 +66,7 @@ void ProtocolDriver::Forget() {
   logins.clear();
   short_lived.clear();
   frames.clear();
+  subscribed_late.clear();
   closes = aborts = errors = states_lost = 0;
 }
 

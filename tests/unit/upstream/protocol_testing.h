@@ -72,6 +72,7 @@ class ProtocolDriver {
   std::vector<FrameReceived> frames;
   int errors = 0;
   int states_lost = 0;
+  std::vector<std::string> subscribed_late;
   bool acknowledges = true;
 
  private:
