@@ -34,6 +34,7 @@ from talkjs.sidecar.v1 import event_service_pb2_grpc  # noqa: E402  pylint: disa
 from talkjsd import pb  # noqa: E402  pylint: disable=wrong-import-position
 
 PR_SET_PDEATHSIG = 1
+NO_DAEMON_ANSWERS = 3
 
 
 def fields(event):
@@ -287,6 +288,14 @@ class TalkjsctlClient(Client):
             self._process.terminate()
 
     def run(self):
+        while not self.stopping.is_set():
+            code = self._follow()
+            # It waits for a daemon that it has met, but not for long for the first one.
+            if code != NO_DAEMON_ANSWERS and not self.stopping.is_set():
+                sys.exit(f"talkjsctl ended with {code}")
+
+    def _follow(self):
+        """Runs one; returns its exit code."""
         command = [os.path.join(os.environ["TALKJSD_BIN"], "talkjsctl"), "messages", "--json",
                    "--address", self.options.address]
         for session in self.options.session:
@@ -310,8 +319,7 @@ class TalkjsctlClient(Client):
                 event = self._fields(json.loads(line))
                 self.record("events", events=[event])
                 self.done_with(event[0])
-        if not self.stopping.is_set():
-            sys.exit(f"talkjsctl ended with {process.returncode}")
+        return process.returncode
 
     @staticmethod
     def _fields(event):

@@ -94,16 +94,13 @@ class History:
     def __init__(self, client):
         self.client = client
         self.streams = []
+        self.held = set()  # (session, message id) of every message that the client holds
 
     def stream(self, key):
         return next(stream for stream in reversed(self.streams) if stream.key == key)
 
     def events(self):
         return [event for stream in self.streams for event in stream.events()]
-
-    def held(self):
-        """(session, message id) of every message that the client holds."""
-        return {(event.session, event.message) for event in self.events() if event.kind == "sent"}
 
     def take(self, record):
         """One line."""
@@ -120,7 +117,11 @@ class History:
             if stream.opened is None:
                 stream.opened, stream.opened_start = record["cursor"], record["start"]
         elif op == "events":
-            stream.items.extend(("event", Event.of(fields)) for fields in record["events"])
+            for fields in record["events"]:
+                event = Event.of(fields)
+                stream.items.append(("event", event))
+                if event.kind == "sent":
+                    self.held.add((event.session, event.message))
         elif op in ("caught_up", "progress"):
             stream.items.append((op, record["cursor"]))
         elif op == "gap":

@@ -7,6 +7,7 @@ import argparse
 import collections
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -85,6 +86,7 @@ class Chaos(harness.Case):
         histories.append(self.audit())
         self.validate(Evidence(histories, truth, self.daemon.kills))
         self.check_unreads()
+        self.check_journal()
 
     def say(self, what):
         print(f"{time.monotonic() - self.started:6.1f} s {what}", flush=True)
@@ -126,7 +128,7 @@ class Chaos(harness.Case):
     def wait_for_clients(self, truth):
         """Until they hold everything, or nobody gets anything any more: that is the validators' business."""
         self.followers = [Follower(client.name, client.history_path) for client in self.clients.values()]
-        missing = {follower.history.client: None for follower in self.followers}
+        expected, missing = {}, {client: None for client in self.clients}
         quiet_since = time.monotonic()
         while any(count != 0 for count in missing.values()) and time.monotonic() - quiet_since < OPTIONS.settle:
             self.daemon.check()
@@ -135,12 +137,14 @@ class Chaos(harness.Case):
                 history = follower.read()
                 if missing[client.name] == 0 or not history.streams:
                     continue
-                count = len(truth.expected(history.streams[-1].selection) - history.held())
+                if client.name not in expected:
+                    expected[client.name] = truth.expected(history.streams[-1].selection)
+                count = len(expected[client.name] - history.held)
                 if count != missing[client.name]:
                     missing[client.name], quiet_since = count, time.monotonic()
                     if count == 0:
                         self.say(f"{client.name} holds everything")
-            time.sleep(0.5)
+            time.sleep(0.3)
         late = {name: count for name, count in missing.items() if count != 0}
         if late:
             self.say(f"nothing new for {OPTIONS.settle:g} s, and these clients lack so many messages: {late}")
@@ -188,6 +192,13 @@ class Chaos(harness.Case):
     def check_unreads(self):
         for user, session in self.sessions.items():
             self.daemon.daemon.unreads(session).wait_counts(self.emulator.unreads(user))
+
+    def check_journal(self):
+        """Each event's checksum, SQLite's own check, no sequence missing: after all those kills."""
+        verified = subprocess.run(
+            [os.path.join(harness.BIN, "talkjsctl"), "journal", "verify", self.daemon.daemon.state_dir],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=OPTIONS.settle, check=False)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
 
     # --- for who has to find out why ---
 

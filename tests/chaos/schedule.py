@@ -110,9 +110,9 @@ class _Trouble:
         """Answers that the daemon must get over: log in again, or wait and ask again."""
         status, code = self._rng.choice([(401, "UNAUTHORIZED"), (429, "RATE_LIMIT_EXCEEDED"),
                                          (500, "INTERNAL_ERROR")])
-        path = self._rng.choice(["/me/conversations", "/me/conversations/*/messages", "**/subscribe*", "**"])
-        return self._rule("request", "status", path=path, status=status, error_code=code,
-                          times=self._rng.choice([1, 2, 5]))
+        path = self._rng.choice(["/me/conversations", "/me/conversations/*/messages", "**"])
+        return self._rule("request", "status", method=self._rng.choice(["GET", "SUBSCRIBE"]), path=path,
+                          status=status, error_code=code, times=self._rng.choice([1, 2, 5]))
 
     def _login(self):
         if self._rng.random() < 0.5:
@@ -123,11 +123,11 @@ class _Trouble:
         return self._rule("connect", *self._rng.choice([("drop",), ("reset",)]))
 
     def _publish(self):
-        return self._rule("publish", self._rng.choice(["drop", "tear", "tear", "duplicate", "close"]),
+        return self._rule("publish", self._rng.choice(["drop", "tear", "corrupt", "duplicate", "close"]),
                           nth=self._rng.choice([1, 3, 20]))
 
     def _answer(self):
-        action, more = self._rng.choice([("drop", {}), ("tear", {}), ("delay", {"ms": 500})])
+        action, more = self._rng.choice([("drop", {}), ("tear", {}), ("corrupt", {}), ("delay", {"ms": 500})])
         return self._rule("answer", action, nth=self._rng.choice([1, 2, 5]), **more)
 
     def _token(self):

@@ -93,9 +93,8 @@ def reliable(evidence):
             found.append(f"{history.client}: never opened a stream")
             continue
         expected = evidence.truth.expected(history.streams[-1].selection)
-        held = history.held()
-        found += _named(history.client, "does not hold", expected - held, evidence)
-        found += _named(history.client, "holds what TalkJS does not have:", held - expected, evidence)
+        found += _named(history.client, "does not hold", expected - history.held, evidence)
+        found += _named(history.client, "holds what TalkJS does not have:", history.held - expected, evidence)
     return found
 
 
