@@ -160,10 +160,13 @@ class Chaos(harness.Case):
         auditor = ClientKeeper(self, "auditor", "cursor", ["--address", self.daemon.address], self.files)
         follower = Follower("auditor", path)
 
-        def caught_up():
+        held, quiet_since = -1, time.monotonic()
+        while not any(op == "caught_up" for stream in follower.read().streams for op, _ in stream.items[-100:]):
             auditor.check()
-            return any(op == "caught_up" for stream in follower.read().streams for op, _ in stream.items)
-        harness.wait_until(caught_up, "the auditor has read the journal", OPTIONS.settle)
+            if len(follower.history.held) != held:
+                held, quiet_since = len(follower.history.held), time.monotonic()
+            self.assertLess(time.monotonic() - quiet_since, OPTIONS.settle, "the auditor cannot read the journal")
+            time.sleep(0.2)
         auditor.stop()
         return follower.read()
 
