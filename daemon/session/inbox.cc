@@ -16,6 +16,8 @@ constexpr Duration kSenderPatience = std::chrono::seconds(2);
 // leaves first.
 constexpr size_t kMaxTracked = 1000;
 
+constexpr char kListPath[] = "/me/conversations";
+
 }  // namespace
 
 Inbox::Inbox(Options options, InboxHost* host, const Clock& clock, Random& random)
@@ -36,7 +38,7 @@ std::string Inbox::MessagesPath(const std::string& conversation_id) {
   return wire::JoinPath({"me", "conversations", conversation_id, "messages"});
 }
 
-void Inbox::Start() { host_->Subscribe("/me/conversations"); }
+void Inbox::Start() { host_->Subscribe(kListPath); }
 
 void Inbox::OnLoggedIn(bool state_kept) {
   connected_ = true;
@@ -48,6 +50,26 @@ void Inbox::OnLoggedIn(bool state_kept) {
     ScheduleSweep();
     host_->OnSynced();
   }  // A sync that was under way goes on: its questions are repeated.
+  AfterWork();
+}
+
+void Inbox::OnSubscribedLate(const std::string& path) {
+  if (!connected_) return;
+  if (path == kListPath) {
+    OnDisconnected();
+    OnLoggedIn(/*state_kept=*/false);
+    return;
+  }
+  for (auto& [id, tracked] : conversations_) {
+    if (tracked.following == Following::kNo || MessagesPath(id) != path) continue;
+    if (tracked.following == Following::kFilling) {
+      // It may have read too early: it begins anew, and what was held for it stays held.
+      --active_fills_;
+      tracked.following = Following::kLive;
+      tracked.fill_id = ++last_fill_id_;
+    }
+    WantFill(tracked, /*recovers=*/true);
+  }
   AfterWork();
 }
 

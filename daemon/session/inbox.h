@@ -71,6 +71,8 @@ class Inbox {
   void Start();
   // `state_kept`: nothing was lost since the last login.
   void OnLoggedIn(bool state_kept);
+  // What was read before is older than the subscription, and what was said in between is missing.
+  void OnSubscribedLate(const std::string& path);
   // Unreads are stale from now on.
   void OnDisconnected();
   void OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket);

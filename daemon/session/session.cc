@@ -77,6 +77,8 @@ void Session::OnLoggedIn(bool state_kept) {
   inbox_.OnLoggedIn(state_kept);
 }
 
+void Session::OnSubscribedLate(const std::string& path) { inbox_.OnSubscribedLate(path); }
+
 // `me` was given with attributes: they overwrite TalkJS's, once, before anything is read
 // (session-api.md section 2).
 void Session::WriteUser() {

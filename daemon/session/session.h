@@ -69,6 +69,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
  private:
   // upstream::ConnectionListener
   void OnLoggedIn(bool state_kept) override;
+  void OnSubscribedLate(const std::string& path) override;
   void OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket) override;
   void OnStatusChanged() override;
   absl::Status Room() const override;

@@ -320,6 +320,14 @@ void Connection::Do(ProtocolError&& action) {
   LogDebug("frame from TalkJS not understood", {{"user", options_.user_id}, {"why", action.what}});
 }
 
+void Connection::Do(StateLost&&) {
+  if (listener_ != nullptr) listener_->OnLoggedIn(/*state_kept=*/false);
+}
+
+void Connection::Do(SubscribedLate&& action) {
+  if (listener_ != nullptr) listener_->OnSubscribedLate(action.path);
+}
+
 void Connection::StatusChanged() {
   status_.failed_attempts = protocol_.failed_attempts();
   if (listener_ != nullptr) listener_->OnStatusChanged();

@@ -36,8 +36,12 @@ class ConnectionListener {
  public:
   virtual ~ConnectionListener() = default;
   // Logged in, and what is subscribed to has been asked for again. `state_kept`: nothing was lost
-  // since the last time.
+  // since the last time. Without a new login, false: something that was not understood may have
+  // been an event.
   virtual void OnLoggedIn(bool state_kept) = 0;
+  // The subscription to `path` began only now, though it was asked for before: TalkJS had refused
+  // it at first.
+  virtual void OnSubscribedLate(const std::string& path) = 0;
   // The events of one frame, in order.
   virtual void OnEvents(std::vector<wire::Event> events, const AckTicket& ticket) = 0;
   // Something in status() changed.
@@ -129,6 +133,8 @@ class Connection {
   void Do(FrameReceived&& action);
   void Do(Completed&& action);
   void Do(ProtocolError&& action);
+  void Do(StateLost&& action);
+  void Do(SubscribedLate&& action);
 
   const Options options_;
   const Environment env_;

@@ -40,6 +40,9 @@ constexpr Duration kStableAfter = seconds(30);
 // Logins that TalkJS ends sooner than that: after so many the next ones are paced.
 constexpr int kFreeLogins = 3;
 
+// A TalkJS that says again and again what is not understood has everything read again this often.
+constexpr Duration kLoseStatePause = seconds(30);
+
 Duration RefreshDelay(int64_t lifetime_seconds) {
   // Capped before it becomes nanoseconds, which 300 years overflow.
   constexpr int64_t kMaxSeconds = kMaxRefreshDelay / seconds(1);
@@ -66,8 +69,9 @@ Protocol::Protocol(Random& random) : random_(random) {}
 std::vector<Action> Protocol::TakeActions() { return std::exchange(actions_, {}); }
 
 MonoTime Protocol::NextDeadline() const {
-  MonoTime next = std::min({server_silent_at_, server_dead_at_, client_silent_at_, stable_at_,
-                            retry_token_at_, retry_login_at_, refresh_at_, next_drain_at_});
+  MonoTime next =
+      std::min({server_silent_at_, server_dead_at_, client_silent_at_, stable_at_, retry_token_at_,
+                retry_login_at_, refresh_at_, next_drain_at_, lose_state_at_});
   for (const Pending& pending : queue_) next = std::min(next, pending.deadline);
   for (const auto& [number, pending] : in_flight_) next = std::min(next, pending.deadline);
   return next;
@@ -119,7 +123,7 @@ void Protocol::ForgetSocket() {
   login_ = Login::kNone;
   login_request_ = -1;
   server_silent_at_ = server_dead_at_ = client_silent_at_ = kNever;
-  refresh_at_ = retry_login_at_ = stable_at_ = next_drain_at_ = kNever;
+  refresh_at_ = retry_login_at_ = stable_at_ = next_drain_at_ = lose_state_at_ = kNever;
   draining_ = false;
 }
 
@@ -275,6 +279,7 @@ void Protocol::Tick(MonoTime now) {
     refresh_at_ = kNever;
     WantToken(TokenCause::kRenewal);
   }
+  if (lose_state_at_ <= now) LoseState(now);
   if (next_drain_at_ <= now) Drain(now);
 }
 
@@ -383,7 +388,7 @@ void Protocol::LoginVoid() {
   if (!IsLoggedIn()) return;
   login_ = Login::kLoggingIn;
   login_request_ = -1;
-  refresh_at_ = retry_login_at_ = stable_at_ = next_drain_at_ = kNever;
+  refresh_at_ = retry_login_at_ = stable_at_ = next_drain_at_ = lose_state_at_ = kNever;
   draining_ = false;
   restart_announced_ = false;
   // Subscription requests without an answer are void too: all are sent again after the login.
@@ -403,7 +408,7 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
   auto frame = wire::DecodeServerFrame(text, json::storage_ptr(&memory));
   if (!frame.ok()) {
     // Does not count as a sign of life (2.3).
-    Emit(ProtocolError{std::string(MessageOf(frame.status()))});
+    NotUnderstood(frame.status(), now);
     return;
   }
   ServerSpoke(now);
@@ -431,10 +436,11 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
   const bool repeated = publish.number <= last_publish_;
   last_publish_ = std::max(last_publish_, publish.number);
   bool expired = false;
+  absl::Status not_understood;
   for (const json::object& object : publish.events) {
     auto event = wire::DecodeEvent(object);
     if (!event.ok()) {
-      Emit(ProtocolError{std::string(MessageOf(event.status()))});
+      not_understood = event.status();
     } else if (std::holds_alternative<wire::SessionExpired>(*event)) {
       expired = true;
     } else if (std::holds_alternative<wire::UpstreamRestarting>(*event)) {
@@ -444,7 +450,28 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
     }
   }
   Emit(std::move(received));
+  if (!not_understood.ok()) NotUnderstood(not_understood, now);
   if (expired && IsLoggedIn()) LogInAgain(TokenCause::kExpired, now);
+}
+
+// It may have been an event. Without a login the next one has everything read anyway.
+void Protocol::NotUnderstood(const absl::Status& why, MonoTime now) {
+  Emit(ProtocolError{std::string(MessageOf(why))});
+  restart_announced_ = false;
+  if (!IsLoggedIn() || lose_state_at_ != kNever) return;
+  lose_state_at_ = std::max(now, may_lose_state_at_);
+  if (lose_state_at_ <= now) LoseState(now);
+}
+
+void Protocol::LoseState(MonoTime now) {
+  lose_state_at_ = kNever;
+  may_lose_state_at_ = now + kLoseStatePause;
+  Enter(Phase::kConnecting,
+        MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR,
+                  "TalkJS sent something that is not understood; reading back what it may have "
+                  "told"));
+  Enter(Phase::kReady);
+  Emit(StateLost{});
 }
 
 void Protocol::Acknowledge(int64_t publish_number, int64_t socket_generation) {

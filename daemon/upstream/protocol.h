@@ -108,9 +108,18 @@ struct Completed {
 struct ProtocolError {
   std::string what;
 };
+// What was not understood may have been an event: what was known has to be read again, as after
+// LoggedIn. The phase has left kReady and come back.
+struct StateLost {};
+// TalkJS took a subscription only after it had refused it: what was read meanwhile is older than
+// it. What follows comes after this.
+struct SubscribedLate {
+  std::string path;
+};
 
 using Action = std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged,
-                            LoggedIn, ShortLivedToken, FrameReceived, Completed, ProtocolError>;
+                            LoggedIn, ShortLivedToken, FrameReceived, Completed, ProtocolError,
+                            StateLost, SubscribedLate>;
 
 // Single-threaded.
 class Protocol {
@@ -167,6 +176,7 @@ class Protocol {
     CallDone done;
     int server_errors = 0;
     bool subscription = false;
+    bool refused = false;  // before; for now
     bool sent = false;
   };
 
@@ -196,6 +206,8 @@ class Protocol {
   void SendSubscribe(std::string path, std::string data, MonoTime now);
   void SendSubscribeUsers(const std::vector<std::string>& ids, MonoTime now);
   void RestoreSubscriptions(MonoTime now);
+  void NotUnderstood(const absl::Status& why, MonoTime now);
+  void LoseState(MonoTime now);
   void ServerSpoke(MonoTime now);
   void Ping(MonoTime now);
   void DropSocket(const absl::Status& why, MonoTime now);
@@ -233,6 +245,10 @@ class Protocol {
   TokenCause retry_cause_ = TokenCause::kFirst;
   MonoTime retry_login_at_ = kNever;
   MonoTime refresh_at_ = kNever;
+
+  // Frames that were not understood.
+  MonoTime lose_state_at_ = kNever;
+  MonoTime may_lose_state_at_{};
 
   // Calls.
   std::list<Pending> queue_;  // by order

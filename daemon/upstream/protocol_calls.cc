@@ -110,6 +110,7 @@ void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
     return;
   }
   if (status == 429 || (status == 500 && ++pending.server_errors < kMaxServerErrors)) {
+    pending.refused = true;
     pending.not_before = now + throttle_.Next(now, random_);
     Requeue(std::move(pending));
     if (next_drain_at_ == kNever) next_drain_at_ = queue_.front().not_before;
@@ -118,6 +119,8 @@ void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
   if (status == 200 || (status >= 400 && status < 410)) throttle_.Reset();
   if (pending.subscription && status != 200) {
     Emit(ProtocolError{"SUBSCRIBE was answered with " + std::to_string(status)});
+  } else if (pending.subscription && pending.refused) {
+    Emit(SubscribedLate{std::move(pending.request.path)});
   }
   if (pending.done) Emit(Completed{std::move(pending.done), std::move(reply)});
   if (!queue_.empty() && !draining_ && next_drain_at_ == kNever) Drain(now);

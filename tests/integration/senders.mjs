@@ -7,6 +7,18 @@ import { session, watch } from '../sdk/harness.mjs';
 const [host, ...names] = process.argv.slice(2);
 const sessions = Object.fromEntries(names.map((name) => [name, session({ host }, name)]));
 
+const flood = { halted: false, conversations: [], lanes: [], sent: {} };
+
+async function floodLane(user) {
+  const numbers = {};
+  for (let turn = 0; !flood.halted; ++turn) {
+    const conversation = flood.conversations[turn % flood.conversations.length];
+    const number = (numbers[conversation] = (numbers[conversation] ?? -1) + 1);
+    const { id } = await sessions[user].conversation(conversation).send(`${conversation} ${user} ${number}`);
+    flood.sent[conversation].push(id);
+  }
+}
+
 const commands = {
   // Makes the users and the conversations, with everybody in each, `others` included.
   async prepare({ conversations, others = [] }) {
@@ -38,6 +50,22 @@ const commands = {
       }),
     );
     return { sent };
+  },
+
+  // From now on, until `halt`, every user sends to these conversations in turn, each time as soon as the SDK says that
+  // the message before has arrived. Texts as in `send`; answers at once. Again: to these instead.
+  async flood({ conversations }) {
+    for (const conversation of conversations) flood.sent[conversation] ??= [];
+    flood.conversations = conversations;
+    if (flood.lanes.length === 0) flood.lanes = names.map(floodLane);
+    return {};
+  },
+
+  // Ends the flood; answers, by conversation, the ids that TalkJS gave, in the order of its answers.
+  async halt() {
+    flood.halted = true;
+    await Promise.all(flood.lanes);
+    return { sent: flood.sent };
   },
 
   // What a new session of the SDK shows a user: the list of conversations once it is complete.

@@ -78,6 +78,63 @@ TEST_F(InboxGap, WhatIsSaidAfterTheReconnectWaitsForWhatWasSaidBefore) {
   EXPECT_TRUE(talk_.appended[1].recovered);
 }
 
+TEST_F(InboxGap, WhatIsSaidBeforeALateSubscriptionBeginsIsReadBackBeforeWhatFollows) {
+  Join("c1");
+  LogIn();
+  Ids all{Say("c1")};
+  talk_.Settle();
+  talk_.Disconnect();
+  for (int i = 0; i < 50; ++i) all.push_back(Say("c1"));
+  talk_.refused = {"/me/conversations/c1/messages"};
+  talk_.Connect();
+  talk_.RunIdle();
+  for (int i = 0; i < 200; ++i) all.push_back(Say("c1"));
+  talk_.RunIdle();
+  EXPECT_LT(talk_.Sent().size(), all.size());
+  talk_.AcceptRefused();
+  for (int i = 0; i < 200; ++i) all.push_back(Say("c1"));
+  talk_.Settle();
+  EXPECT_EQ(talk_.Sent(), all);
+}
+
+TEST_F(InboxGap, AFillUnderWayBeginsAnewWhenItsSubscriptionComesLate) {
+  Join("c1");
+  LogIn();
+  Ids all{Say("c1")};
+  talk_.Settle();
+  talk_.Disconnect();
+  for (int i = 0; i < 500; ++i) all.push_back(Say("c1"));
+  talk_.refused = {"/me/conversations/c1/messages"};
+  talk_.Connect();
+  while (talk_.Count("GET /me/conversations/c1/messages") < 3) {
+    ASSERT_TRUE(talk_.ServerStep() || talk_.ClientStep());
+  }
+  all.push_back(Say("c1"));
+  talk_.AcceptRefused();
+  all.push_back(Say("c1"));
+  talk_.Settle();
+  EXPECT_EQ(talk_.Sent(), all);
+}
+
+TEST_F(InboxGap, WhatALateListDidNotTellOfIsReadBack) {
+  Join("c1");
+  Join("c2");
+  talk_.refused = {"/me/conversations"};
+  LogIn();
+  Ids all{Say("c1"), Say("c2"), Say("c1")};
+  talk_.Settle();
+  EXPECT_TRUE(talk_.Sent().empty());
+  talk_.AcceptRefused();
+  talk_.Settle();
+  all.push_back(Say("c2"));
+  talk_.Settle();
+  Ids sent = talk_.Sent();
+  std::sort(sent.begin(), sent.end());
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(sent, all);
+  EXPECT_EQ(talk_.synced, 2);
+}
+
 TEST_F(InboxGap, AllPagesOfTheListSinceTheLastCompleteSyncAreRead) {
   for (int i = 0; i < 100; ++i) Join("c" + std::to_string(i));
   LogIn();

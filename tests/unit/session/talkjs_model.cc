@@ -319,7 +319,7 @@ bool TalkModel::ServerStep() {
   FromClient frame = std::move(to_server_.front());
   to_server_.pop_front();
   if (frame.request.method == "SUBSCRIBE") {
-    subscriptions_.insert(frame.request.path);
+    if (!refused.contains(frame.request.path)) subscriptions_.insert(frame.request.path);
   } else if (frame.request.method == "UNSUBSCRIBE") {
     subscriptions_.erase(frame.request.path);
   } else if (auto reply = Answer(frame.request)) {
@@ -331,12 +331,23 @@ bool TalkModel::ServerStep() {
   return true;
 }
 
+void TalkModel::AcceptRefused() {
+  for (const std::string& path : std::exchange(refused, {})) {
+    subscriptions_.insert(path);
+    FromServer answer;
+    answer.subscribed_late = path;
+    to_client_.push_back(std::move(answer));
+  }
+}
+
 bool TalkModel::ClientStep() {
   if (!connected_ || to_client_.empty()) return false;
   FromServer frame = std::move(to_client_.front());
   to_client_.pop_front();
   if (frame.question.done) {
     frame.question.done(std::move(frame.reply));
+  } else if (!frame.subscribed_late.empty()) {
+    inbox_->OnSubscribedLate(frame.subscribed_late);
   } else {
     ++frames;
     const upstream::AckTicket ticket(&acknowledged, [this](const void*) { ++acknowledged; });

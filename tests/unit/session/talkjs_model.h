@@ -100,6 +100,9 @@ class TalkModel : public InboxHost {
   // --- faults ---
   // Status to answer a request with instead; nullopt: as usual. 0: never answer.
   std::function<std::optional<int>(const upstream::Request&)> fault;
+  // Paths that are not subscribed to when the inbox asks for it, but by AcceptRefused.
+  std::set<std::string> refused;
+  void AcceptRefused();
   bool goes_in_circles = false;  // every page of a list is its first, with the same cursor
   bool loses_events = false;     // nothing is published
   bool events_apart = false;     // message.created and side.edited in frames of their own
@@ -143,6 +146,7 @@ class TalkModel : public InboxHost {
     std::vector<wire::Event> events;  // or
     FromClient question;
     upstream::Reply reply;
+    std::string subscribed_late;  // or
   };
   void Publish(std::vector<wire::Event> events, const std::string& path = "/me/conversations");
   std::optional<upstream::Reply> Answer(const upstream::Request& request);

@@ -49,6 +49,24 @@ TEST_F(ProtocolCall, RepetitionsAreThrottledWithGrowingGaps) {
   EXPECT_FALSE(call->has_value());
 }
 
+TEST_F(ProtocolCall, ASubscriptionThatWasRefusedAtFirstIsToldOfWhenItBegins) {
+  for (const int status : {429, 500}) {
+    ProtocolDriver driver;
+    driver.LogIn();
+    driver.protocol().Subscribe("/late", driver.now());
+    driver.protocol().Subscribe("/in/time", driver.now());
+    driver.Collect();
+    driver.Answer(driver.Find("SUBSCRIBE /late")->number, status, kError);
+    driver.Answer(driver.Find("SUBSCRIBE /in/time")->number, 200);
+    driver.Forget();
+    driver.PassAlive(seconds(1));
+    ASSERT_EQ(driver.Count("SUBSCRIBE /late"), 1);
+    EXPECT_TRUE(driver.subscribed_late.empty());
+    driver.Answer(driver.Find("SUBSCRIBE /late")->number, 200);
+    EXPECT_EQ(driver.subscribed_late, std::vector<std::string>{"/late"});
+  }
+}
+
 TEST_F(ProtocolCall, AnAnswerThatIsFinalResetsTheThrottle) {
   driver_.LogIn();
   const auto call = driver_.Call("/a");

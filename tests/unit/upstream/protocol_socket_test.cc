@@ -163,6 +163,47 @@ TEST_F(ProtocolSocket, GarbageIsCountedAndIsNoSignOfLife) {
   EXPECT_EQ(driver_.aborts, 1);
 }
 
+TEST_F(ProtocolSocket, WhatIsNotUnderstoodHasEverythingReadAgainButNotAllTheTime) {
+  driver_.LogIn();
+  driver_.Forget();
+  driver_.Text("garbage");
+  EXPECT_EQ(driver_.states_lost, 1);
+  ASSERT_EQ(driver_.phases.size(), 2u);
+  EXPECT_EQ(driver_.phases[0].phase, Phase::kConnecting);
+  EXPECT_FALSE(driver_.phases[0].why.ok());
+  EXPECT_EQ(driver_.phases[1].phase, Phase::kReady);
+  for (int i = 0; i < 5; ++i) driver_.Text("garbage");
+  driver_.PassAlive(seconds(29));
+  EXPECT_EQ(driver_.states_lost, 1);
+  driver_.PassAlive(seconds(1));
+  EXPECT_EQ(driver_.states_lost, 2);
+  driver_.PassAlive(seconds(100));
+  EXPECT_EQ(driver_.states_lost, 2);
+  EXPECT_EQ(driver_.errors, 6);
+  EXPECT_EQ(driver_.aborts + driver_.closes, 0);
+}
+
+TEST_F(ProtocolSocket, AnEventThatIsNotUnderstoodHasEverythingReadAgainAfterTheOthers) {
+  driver_.LogIn();
+  driver_.Publish(1, std::string(R"({"type":"message.created","messageId":7},)") + kEdited);
+  ASSERT_EQ(driver_.frames.size(), 1u);
+  EXPECT_EQ(driver_.frames[0].events.size(), 1u);
+  EXPECT_EQ(driver_.states_lost, 1);
+  driver_.Publish(2, R"({"type":"of.a.newer.talkjs"})");
+  EXPECT_EQ(driver_.states_lost, 1);
+}
+
+TEST_F(ProtocolSocket, WhatIsNotUnderstoodVoidsTheAnnouncementOfARestart) {
+  driver_.LogIn();
+  driver_.Publish(1, R"({"type":"upstream.restarting"})");
+  driver_.Lose();
+  driver_.Open();
+  driver_.Text("garbage");
+  EXPECT_EQ(driver_.states_lost, 0);
+  driver_.AnswerLogin(200, R"({"expiresInSeconds":86399})");
+  EXPECT_EQ(driver_.logins.back(), false);
+}
+
 TEST_F(ProtocolSocket, AnswersToNoRequestAreIgnored) {
   driver_.LogIn();
   const auto call = driver_.Call("/a");

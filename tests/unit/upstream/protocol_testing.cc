@@ -18,6 +18,10 @@ struct Recorder {
   void operator()(PhaseChanged& action) { driver.phases.push_back(std::move(action)); }
   void operator()(ShortLivedToken& action) { driver.short_lived.push_back(action.seconds); }
   void operator()(ProtocolError&) { ++driver.errors; }
+  void operator()(StateLost&) { ++driver.states_lost; }
+  void operator()(SubscribedLate& action) {
+    driver.subscribed_late.push_back(std::move(action.path));
+  }
   void operator()(Completed& action) { action.done(std::move(action.result)); }
   void operator()(LoggedIn& action) {
     driver.logins.push_back(action.state_kept);
@@ -62,7 +66,8 @@ void ProtocolDriver::Forget() {
   logins.clear();
   short_lived.clear();
   frames.clear();
-  closes = aborts = errors = 0;
+  subscribed_late.clear();
+  closes = aborts = errors = states_lost = 0;
 }
 
 void ProtocolDriver::Start() {

@@ -71,6 +71,8 @@ class ProtocolDriver {
   std::vector<int64_t> short_lived;
   std::vector<FrameReceived> frames;
   int errors = 0;
+  int states_lost = 0;
+  std::vector<std::string> subscribed_late;
   bool acknowledges = true;
 
  private:
