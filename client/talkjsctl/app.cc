@@ -20,7 +20,8 @@ constexpr char kFooter[] = R"(
 Environment:
   TALKJSD_ADDRESS    where the daemon listens, unless --address says
   TALKJSD_TOKEN, TALKJS_SECRET_KEY, TALKJSD_SIGNATURE
-                     credentials for "session create", unless a file option says
+                     credentials for "session create", unless an option says;
+                     the first also for "session set-token"
   TALKJS_HOST        the emulator that "emulator" controls, unless --emulator says
 Exit codes:
   0  done; a stream ended by Ctrl-C, SIGTERM or --count
@@ -39,6 +40,9 @@ struct CommandLine {
   SessionCreateOptions create;
   SessionListOptions list;
   SessionWatchOptions watch;
+  SessionSetMeOptions set_me;
+  SessionSetTokenOptions set_token;
+  TokenProvideOptions provide;
   std::string session;
   SendOptions send;
   MessagesOptions messages;
@@ -61,6 +65,45 @@ void AddGlobal(CLI::App& app, CommandLine& line) {
                "Say on standard error when a stream is open and when it is live");
   app.set_version_flag("--version", std::string("talkjsctl ") + TALKJSCTL_VERSION,
                        "Print the version");
+}
+
+// Where the daemon gets tokens from.
+void AddFetcher(CLI::App* create, CLI::Option_group* credentials, FetcherOptions& o) {
+  credentials
+      ->add_option("--token-url", o.url, "An endpoint of yours that the daemon asks for tokens")
+      ->type_name("URL");
+  credentials
+      ->add_option("--watch-token-file", o.watched_file,
+                   "A file on the daemon's host that it reads again whenever it changes")
+      ->type_name("PATH");
+  credentials
+      ->add_option_function<std::string>(
+          "--token-provider",
+          [&o](const std::string& name) {
+            o.provider = name;
+            o.has_provider = true;
+          },
+          "A program that provides tokens under this name (talkjsctl token provide)")
+      ->type_name("NAME");
+  create->add_option("--token-url-method", o.method, "POST (default) or GET")->type_name("METHOD");
+  create
+      ->add_option("--token-url-header-file", o.header_file,
+                   "Headers for the endpoint, \"Name: value\" a line")
+      ->type_name("F");
+  create
+      ->add_option("--token-url-field", o.field,
+                   "The token's name in a JSON answer, such as data.token (default: the answer is "
+                   "the token)")
+      ->type_name("FIELD");
+  create
+      ->add_option("--token-url-timeout", o.timeout_seconds,
+                   "How long one request may take (default 10)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 60.0));
+  create
+      ->add_option("--initial-token-file", o.initial_token_file,
+                   "A token to begin with, before the daemon asks")
+      ->type_name("F");
 }
 
 void AddSessionCreate(CLI::App& session, CommandLine& line) {
@@ -100,6 +143,7 @@ void AddSessionCreate(CLI::App& session, CommandLine& line) {
       ->type_name("F");
   secrets->add_flag("--no-credentials", o.secrets.no_credentials,
                     "None, whatever the environment says");
+  AddFetcher(create, secrets, o.fetcher);
   secrets->require_option(0, 1);
   create
       ->add_option("--token-lifetime", o.token_lifetime_seconds,
@@ -138,6 +182,29 @@ void AddSessionCommands(CLI::App& app, CommandLine& line) {
   watch->add_option("--app-id", line.watch.app_id, "Only of this app")->type_name("APP");
   watch->callback([&line] { line.run = [&] { return SessionWatch(line.global, line.watch); }; });
 
+  CLI::App* set_me =
+      session->add_subcommand("set-me", "Give a session that has no user yet its user, for good");
+  set_me->add_option("--session,session", line.set_me.session, kSessionHelp)
+      ->type_name("SESSION")
+      ->required();
+  set_me->add_option("--user", line.set_me.user, "The user's id")->type_name("USER")->required();
+  AddText(*set_me, "--name", line.set_me.attributes.name,
+          "Write the user to TalkJS under this name; without it the user must exist");
+  AddUserOptions(*set_me, line.set_me.attributes);
+  set_me->callback([&line] { line.run = [&] { return SessionSetMe(line.global, line.set_me); }; });
+
+  CLI::App* set_token =
+      session->add_subcommand("set-token", "Replace the token of a session, while it goes on");
+  set_token->add_option("--session,session", line.set_token.session, kSessionHelp)
+      ->type_name("SESSION")
+      ->required();
+  set_token
+      ->add_option("--token-file", line.set_token.token_file,
+                   "The token; - for standard input (default: $TALKJSD_TOKEN)")
+      ->type_name("F");
+  set_token->callback(
+      [&line] { line.run = [&] { return SessionSetToken(line.global, line.set_token); }; });
+
   CLI::App* destroy =
       session->add_subcommand("destroy", "End a session and forget its credentials");
   destroy->add_option("--session,session", line.session, kSessionHelp)
@@ -152,6 +219,36 @@ void AddSessionCommands(CLI::App& app, CommandLine& line) {
       ->type_name("SESSION")
       ->required();
   valid->callback([&line] { line.run = [&] { return SessionValid(line.global, line.session); }; });
+}
+
+void AddToken(CLI::App& app, CommandLine& line) {
+  CLI::App* token = app.add_subcommand("token", "Provide the daemon with tokens");
+  token->require_subcommand(1);
+  TokenProvideOptions& o = line.provide;
+  CLI::App* provide = token->add_subcommand(
+      "provide",
+      "Run a command for each token that the daemon wants: talkjsctl token provide --name NAME -- "
+      "COMMAND...; it finds TALKJS_APP_ID, TALKJS_USER_ID, TALKJSD_SESSION_ID and "
+      "TALKJSD_TOKEN_CAUSE in its environment and prints the token");
+  provide->add_option("--name", o.provider, "For the sessions created with this provider's name")
+      ->type_name("NAME");
+  provide->add_option("--session", o.sessions, "Of these only this one; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("SESSION");
+  provide->add_flag("--no-reconnect", o.no_reconnect,
+                    "Exit when the daemon goes away, instead of waiting for it");
+  provide->callback(
+      [&line] { line.run = [&] { return TokenProvide(line.global, line.provide); }; });
+}
+
+// Takes what is behind "--" from the arguments of "token provide", which the parser must not see.
+std::vector<std::string> TakeProvideCommand(std::vector<std::string>& arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  const auto group = std::find(arguments.begin(), end, "token");
+  if (end == arguments.end() || std::find(group, end, "provide") == end) return {};
+  std::vector<std::string> command(end + 1, arguments.end());
+  arguments.erase(end, arguments.end());
+  return command;
 }
 
 void AddSend(CLI::App& app, CommandLine& line) {
@@ -273,6 +370,7 @@ int Run(int argc, char** argv) {
   app.footer("Options of all commands, exit codes, environment: talkjsctl --help");
   AddGlobal(app, line);
   AddSessionCommands(app, line);
+  AddToken(app, line);
   AddSend(app, line);
   AddData(app, line);
   AddStreams(app, line);
@@ -285,6 +383,7 @@ int Run(int argc, char** argv) {
   app.footer(kFooter);  // after the commands, which have inherited the short one
   std::vector<std::string> arguments(argv + 1, argv + argc);
   line.emulator.exec.command = TakeExecCommand(arguments);
+  line.provide.command = TakeProvideCommand(arguments);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
     app.parse(std::move(arguments));

@@ -40,6 +40,19 @@ struct SecretOptions {
   bool no_credentials = false;  // leave the environment alone
 };
 
+// Where the daemon is to get tokens from: at most one of url, file and provider.
+struct FetcherOptions {
+  std::string url;
+  std::string method;
+  std::string header_file;  // "-" for standard input
+  std::string field;
+  double timeout_seconds = 0;  // 0 = the daemon's default
+  std::string watched_file;
+  std::string provider;
+  bool has_provider = false;  // its name may be empty
+  std::string initial_token_file;
+};
+
 struct SessionCreateOptions {
   std::string app_id;
   std::string user;
@@ -49,6 +62,7 @@ struct SessionCreateOptions {
   bool enable_push = false;
   bool disable_push = false;
   SecretOptions secrets;
+  FetcherOptions fetcher;
   int64_t token_lifetime_seconds = 0;  // 0 = the daemon's default
   bool replace_credentials = false;
   bool wait = false;
@@ -63,6 +77,24 @@ struct SessionListOptions {
 struct SessionWatchOptions {
   std::vector<std::string> sessions;
   std::string app_id;
+};
+
+struct SessionSetMeOptions {
+  std::string session;
+  std::string user;
+  UserOptions attributes;
+};
+
+struct SessionSetTokenOptions {
+  std::string session;
+  std::string token_file;
+};
+
+struct TokenProvideOptions {
+  std::string provider;
+  std::vector<std::string> sessions;
+  std::vector<std::string> command;
+  bool no_reconnect = false;
 };
 
 struct SendOptions {
@@ -105,6 +137,9 @@ int SessionCreate(const GlobalOptions& global, const SessionCreateOptions& optio
 int SessionList(const GlobalOptions& global, const SessionListOptions& options);
 int SessionShow(const GlobalOptions& global, const std::string& session);
 int SessionWatch(const GlobalOptions& global, const SessionWatchOptions& options);
+int SessionSetMe(const GlobalOptions& global, const SessionSetMeOptions& options);
+int SessionSetToken(const GlobalOptions& global, const SessionSetTokenOptions& options);
+int TokenProvide(const GlobalOptions& global, const TokenProvideOptions& options);
 int SessionDestroy(const GlobalOptions& global, const std::string& session);
 int SessionValid(const GlobalOptions& global, const std::string& session);
 int Send(const GlobalOptions& global, const SendOptions& options);

@@ -104,8 +104,10 @@ Status WaitUntilConnected(client::Client& client, std::chrono::milliseconds time
   return status;
 }
 
-// The user as the options describe it; a complaint if they contradict each other.
-std::string AddUser(const SessionCreateOptions& options, v1::CreateSessionRequest* request) {
+// The user as the options describe it; a complaint if they contradict each other. For requests with
+// `user` and `user_id`, and their options.
+template <class Options, class Request>
+std::string AddUser(const Options& options, Request* request) {
   v1::UserAttributes user;
   const std::string complaint = FillUser(options.user, options.attributes, &user);
   if (!complaint.empty()) return complaint;
@@ -246,6 +248,34 @@ int SessionWatch(const GlobalOptions& global, const SessionWatchOptions& options
   if (!watch->status().ok() && !interrupt.happened()) {
     return Fail("the watch ended", watch->status());
   }
+  return FinishOutput();
+}
+
+int SessionSetMe(const GlobalOptions& global, const SessionSetMeOptions& options) {
+  v1::SetMeRequest request;
+  const std::string complaint = AddUser(options, &request);
+  if (!complaint.empty()) return FailUsage(complaint);
+  client::Client client = MakeClient(global);
+  v1::SetMeResponse response;
+  Status status = ResolveSession(client, options.session, request.mutable_session_id());
+  if (status.ok()) status = client.SetMe(request, &response);
+  if (!status.ok()) return Fail("cannot set the session's user", status);
+  PrintWarnings(response.warnings());
+  std::cout << (global.json ? ToJsonLine(response.session()) : Details(response.session()));
+  return FinishOutput();
+}
+
+int SessionSetToken(const GlobalOptions& global, const SessionSetTokenOptions& options) {
+  v1::SetTokenRequest request;
+  const std::string complaint =
+      ReadSecret("--token-file", options.token_file, "TALKJSD_TOKEN", request.mutable_token());
+  if (!complaint.empty()) return FailUsage(complaint);
+  client::Client client = MakeClient(global);
+  v1::SetTokenResponse response;
+  Status status = ResolveSession(client, options.session, request.mutable_session_id());
+  if (status.ok()) status = client.SetToken(request, &response);
+  if (!status.ok()) return Fail("cannot set the token", status);
+  std::cout << (global.json ? ToJsonLine(response.session()) : Details(response.session()));
   return FinishOutput();
 }
 

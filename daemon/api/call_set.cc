@@ -20,12 +20,58 @@ absl::Status CallSet::Add(std::shared_ptr<LiveCall> call) {
 
 void CallSet::Remove(const LiveCall* call) {
   std::shared_ptr<LiveCall> removed;  // destroyed without the lock
-  MutexLock lock(mutex_);
-  const auto it = calls_.find(call);
-  if (it == calls_.end()) return;
-  removed = std::move(it->second);
-  calls_.erase(it);
-  if (calls_.empty()) emptied_.NotifyAll();
+  std::vector<std::function<void()>> gone;
+  {
+    MutexLock lock(mutex_);
+    const auto it = calls_.find(call);
+    if (it == calls_.end()) return;
+    removed = std::move(it->second);
+    calls_.erase(it);
+    for (auto wait = waits_.begin(); wait != waits_.end();) {
+      wait->left.erase(call);
+      if (wait->left.empty()) {
+        gone.push_back(std::move(wait->gone));
+        wait = waits_.erase(wait);
+      } else {
+        ++wait;
+      }
+    }
+    if (calls_.empty()) emptied_.NotifyAll();
+  }
+  for (const auto& tell : gone) tell();
+}
+
+void CallSet::WhenGone(const std::string& session_id, MonoTime deadline,
+                       std::function<void()> gone) {
+  {
+    MutexLock lock(mutex_);
+    Wait wait{{}, deadline, std::move(gone)};
+    for (const auto& [key, call] : calls_) {
+      if (call->IsOverAlone(session_id)) wait.left.insert(key);
+    }
+    if (!wait.left.empty()) {
+      waits_.push_back(std::move(wait));
+      return;
+    }
+    gone = std::move(wait.gone);
+  }
+  gone();
+}
+
+void CallSet::Tick(MonoTime now) {
+  std::vector<std::function<void()>> overdue;
+  {
+    MutexLock lock(mutex_);
+    for (auto wait = waits_.begin(); wait != waits_.end();) {
+      if (wait->deadline > now) {
+        ++wait;
+        continue;
+      }
+      overdue.push_back(std::move(wait->gone));
+      wait = waits_.erase(wait);
+    }
+  }
+  for (const auto& tell : overdue) tell();
 }
 
 size_t CallSet::size() const {

@@ -5,7 +5,11 @@
 
 #include <absl/status/status.h>
 
+#include <functional>
+#include <list>
 #include <memory>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +24,8 @@ class LiveCall {
   // Ends the call with this status as soon as that is possible; nothing if it has ended. From any
   // thread.
   virtual void End(const absl::Status& status) = 0;
+  // Whether it ends with this session.
+  virtual bool IsOverAlone(const std::string&) const { return false; }
 };
 
 // Thread-safe. Holds a reference to each call until it is removed.
@@ -36,6 +42,11 @@ class CallSet {
   size_t size() const;
   std::vector<std::shared_ptr<LiveCall>> All() const;
 
+  // Calls `gone` once, when every call that is over this session alone has left the set, at once if
+  // there is none; or at the first Tick after `deadline`. Not under a lock.
+  void WhenGone(const std::string& session_id, MonoTime deadline, std::function<void()> gone);
+  void Tick(MonoTime now);
+
   // Refuses new calls and ends those in progress.
   void Drain();
   // False if some are left at `deadline` (of the system's clock).
@@ -46,6 +57,12 @@ class CallSet {
   const size_t max_;
   mutable Mutex mutex_;
   CondVar emptied_;
+  struct Wait {
+    std::set<const LiveCall*> left;
+    MonoTime deadline;
+    std::function<void()> gone;
+  };
+  std::list<Wait> waits_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::unordered_map<const LiveCall*, std::shared_ptr<LiveCall>> calls_ ABSL_GUARDED_BY(mutex_);
 };

@@ -23,6 +23,7 @@ struct Context {
   const UnixMillis start_time;
   PeerTable peers;
   CallSet streams;
+  CallSet token_streams;
   CallSet calls;  // unary ones that wait for somebody
   Dispatcher dispatcher;
   std::unique_ptr<RequestLog> requests;  // of SendMessage

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/api/credentials.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/patch.h"
 #include "daemon/wire/markup.h"
@@ -22,36 +23,14 @@ v1::CredentialKind ToProto(session::CredentialKind kind) {
       return v1::CREDENTIAL_KIND_SIGNATURE;
     case session::CredentialKind::kSigningKey:
       return v1::CREDENTIAL_KIND_SIGNING_KEY;
+    case session::CredentialKind::kHttpFetcher:
+      return v1::CREDENTIAL_KIND_HTTP_FETCHER;
+    case session::CredentialKind::kFileFetcher:
+      return v1::CREDENTIAL_KIND_FILE_FETCHER;
+    case session::CredentialKind::kProviderFetcher:
+      return v1::CREDENTIAL_KIND_PROVIDER_FETCHER;
   }
   return v1::CREDENTIAL_KIND_UNSPECIFIED;
-}
-
-absl::StatusOr<session::Credentials> ToCredentials(const v1::CreateSessionRequest& request) {
-  session::Credentials credentials;
-  switch (request.credentials_case()) {
-    case v1::CreateSessionRequest::kToken:
-      credentials.kind = session::CredentialKind::kToken;
-      credentials.secret = Secret(request.token());
-      break;
-    case v1::CreateSessionRequest::kSignature:
-      credentials.kind = session::CredentialKind::kSignature;
-      credentials.secret = Secret(request.signature());
-      break;
-    case v1::CreateSessionRequest::kSigningKey:
-      credentials.kind = session::CredentialKind::kSigningKey;
-      credentials.secret = Secret(request.signing_key().secret_key());
-      if (request.signing_key().has_token_lifetime()) {
-        const auto& lifetime = request.signing_key().token_lifetime();
-        credentials.token_lifetime =
-            std::chrono::seconds(lifetime.seconds()) + std::chrono::nanoseconds(lifetime.nanos());
-      }
-      break;
-    case v1::CreateSessionRequest::kTokenFetcher:
-      return NotImplemented("CreateSessionRequest.token_fetcher");
-    case v1::CreateSessionRequest::CREDENTIALS_NOT_SET:
-      break;
-  }
-  return credentials;
 }
 
 }  // namespace
@@ -159,11 +138,9 @@ v1::Gap ToProto(const journal::GapInfo& gap) {
 }
 
 absl::StatusOr<session::CreateRequest> ToCreateRequest(const v1::CreateSessionRequest& request) {
-  absl::StatusOr<session::Credentials> credentials = ToCredentials(request);
-  if (!credentials.ok()) return credentials.status();
   session::CreateRequest create;
   create.app_id = request.app_id();
-  create.credentials = *std::move(credentials);
+  create.credentials = ToCredentials(request);
   create.replace_credentials = request.replace_credentials();
   if (request.me_case() == v1::CreateSessionRequest::kUserId) {
     create.user_id = request.user_id();

@@ -21,6 +21,12 @@ inline constexpr size_t kMaxSecretKeyBytes = 1024;
 inline constexpr size_t kSignatureDigits = 64;
 inline constexpr Duration kMinTokenLifetime = std::chrono::seconds(10);
 inline constexpr Duration kMaxTokenLifetime = std::chrono::hours(24);
+inline constexpr size_t kMaxFetcherHeaders = 32;
+inline constexpr size_t kMaxHeaderBytes = 4096;
+inline constexpr size_t kMaxTokenFieldBytes = 255;
+inline constexpr size_t kMaxPathBytes = 4096;
+inline constexpr Duration kMinFetchTimeout = std::chrono::milliseconds(100);
+inline constexpr Duration kMaxFetchTimeout = std::chrono::seconds(60);
 
 inline constexpr size_t kMaxNameBytes = 1000;
 inline constexpr size_t kMaxUrlBytes = 2048;
@@ -69,6 +75,9 @@ inline constexpr Duration kProgressInterval = std::chrono::seconds(10);
 // How long a call without a deadline may take, and what a call with one leaves for the way back.
 inline constexpr Duration kDefaultCallTimeout = std::chrono::seconds(10);
 inline constexpr Duration kMaxAnswerMargin = std::chrono::milliseconds(100);
+
+// How long DestroySession waits for the streams over the session to have ended.
+inline constexpr Duration kStreamEndPatience = std::chrono::seconds(1);
 
 inline constexpr Duration kRequestIdMemory = std::chrono::hours(24);
 // Request ids remembered at most; the oldest leave first.

@@ -21,6 +21,10 @@ class MessageStream final : public Stream {
   MessageStream(Context& context, std::unique_ptr<journal::Reader> reader,
                 talkjs::sidecar::v1::StreamMessagesResponse first, std::string only_session);
 
+  bool IsOverAlone(const std::string& session_id) const override {
+    return only_session_ == session_id;
+  }
+
  private:
   Step Next() override;
   void Arm() override;

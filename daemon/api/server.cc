@@ -85,6 +85,7 @@ class Server::Impl {
                  .start_time = environment.clock.WallMillis(),
                  .peers = {},
                  .streams = CallSet("max_streams", options.max_streams),
+                 .token_streams = CallSet("max_streams", options.max_streams),
                  .calls = CallSet("", 0),
                  .dispatcher = Dispatcher(kDispatcherThreads, kTickInterval, [this] { Tick(); }),
                  .requests = nullptr} {}
@@ -144,6 +145,7 @@ class Server::Impl {
     server_->GetHealthCheckService()->Shutdown();
     context_.calls.Drain();
     context_.streams.Drain();
+    context_.token_streams.Drain();
     const MonoTime deadline = SystemClock().Now() + context_.options.drain_grace;
     if (!context_.streams.WaitUntilEmpty(deadline)) {
       LogWarning("streams cut off: their clients did not read",
@@ -179,6 +181,7 @@ class Server::Impl {
   void Tick() {
     const MonoTime now = context_.clock.Now();
     for (const auto& call : context_.streams.All()) static_cast<Stream&>(*call).Tick(now);
+    context_.streams.Tick(now);
   }
 
   Context context_;

@@ -9,6 +9,7 @@
 #include "daemon/api/session_list.h"
 #include "daemon/api/session_watch.h"
 #include "daemon/api/sessions.h"
+#include "daemon/api/token_stream.h"
 #include "daemon/api/unary.h"
 #include "daemon/base/log.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -87,24 +88,48 @@ class SessionService final : public Base {
         [&](const v1::DestroySessionRequest& destroy, PendingCallRef pending) {
           LogCaller("session to be destroyed", destroy.session_id(), *call);
           context_.registry.Destroy(
-              destroy.session_id(), [pending = std::move(pending)](const absl::Status& done) {
+              destroy.session_id(), [this, id = destroy.session_id(),
+                                     pending = std::move(pending)](const absl::Status& done) {
                 if (!done.ok()) return pending->End(done);
-                pending->Answer(
-                    absl::StatusOr<v1::DestroySessionResponse>(v1::DestroySessionResponse()));
+                // Streams of clients that read have their end by then; others are not waited for.
+                const MonoTime deadline = context_.clock.Now() + kStreamEndPatience;
+                context_.streams.WhenGone(id, deadline, [pending] {
+                  pending->Answer(
+                      absl::StatusOr<v1::DestroySessionResponse>(v1::DestroySessionResponse()));
+                });
               });
         });
   }
 
-  BidiReactor* ProvideTokens(CallbackServerContext*) override {
-    return new Refusal<BidiReactor>(ToGrpcStatus(NotImplemented("SessionService.ProvideTokens")));
+  BidiReactor* ProvideTokens(CallbackServerContext* call) override {
+    return TokenStream::Launch(context_, *call);
   }
-  ServerUnaryReactor* SetMe(CallbackServerContext* call, const ByteBuffer*, ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("SessionService.SetMe"));
+
+  ServerUnaryReactor* SetMe(CallbackServerContext* call, const ByteBuffer* request,
+                            ByteBuffer* response) override {
+    return Answer<v1::SetMeRequest>(
+        call, request, response,
+        [&](const v1::SetMeRequest& set) -> absl::StatusOr<v1::SetMeResponse> {
+          absl::StatusOr<v1::SetMeResponse> done = SetUser(set);
+          if (done.ok()) LogCaller("session's user set", set.session_id(), *call);
+          return done;
+        });
   }
-  ServerUnaryReactor* SetToken(CallbackServerContext* call, const ByteBuffer*,
-                               ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("SessionService.SetToken"));
+
+  ServerUnaryReactor* SetToken(CallbackServerContext* call, const ByteBuffer* request,
+                               ByteBuffer* response) override {
+    return Answer<v1::SetTokenRequest>(
+        call, request, response,
+        [this](const v1::SetTokenRequest& set) -> absl::StatusOr<v1::SetTokenResponse> {
+          const absl::StatusOr<session::Info> info =
+              context_.registry.SetToken(set.session_id(), Secret(set.token()));
+          if (!info.ok()) return WithMetadata(info.status(), "session_id", set.session_id());
+          v1::SetTokenResponse response;
+          *response.mutable_session() = ToProto(*info);
+          return response;
+        });
   }
+
   ServerUnaryReactor* HasValidCredentials(CallbackServerContext* call, const ByteBuffer* request,
                                           ByteBuffer* response) override {
     return AnswerLater<v1::HasValidCredentialsRequest>(
@@ -176,10 +201,9 @@ class SessionService final : public Base {
   absl::StatusOr<v1::CreateSessionResponse> Create(const v1::CreateSessionRequest& request) {
     absl::StatusOr<session::CreateRequest> create = ToCreateRequest(request);
     if (!create.ok()) return create.status();
-    const std::optional<std::string> user_id = create->user_id;
     const absl::StatusOr<session::Registry::Created> created =
         context_.registry.Create(*std::move(create));
-    if (!created.ok()) return WithFacts(created.status(), request.app_id(), user_id);
+    if (!created.ok()) return WithFacts(created.status());
     v1::CreateSessionResponse response;
     *response.mutable_session() = ToProto(created->info);
     response.set_created(created->created);
@@ -189,20 +213,30 @@ class SessionService final : public Base {
     return response;
   }
 
+  absl::StatusOr<v1::SetMeResponse> SetUser(const v1::SetMeRequest& request) {
+    const bool has_attributes = request.me_case() == v1::SetMeRequest::kUser;
+    std::optional<upstream::UserWrite> attributes;
+    if (has_attributes) {
+      attributes = ToUserWrite(request.user());
+    }
+    const absl::StatusOr<session::Info> info = context_.registry.SetMe(
+        request.session_id(), has_attributes ? request.user().id() : request.user_id(),
+        std::move(attributes));
+    if (!info.ok()) return info.status();
+    v1::SetMeResponse response;
+    *response.mutable_session() = ToProto(*info);
+    if (has_attributes) {
+      context_.registry.KeepAvailability(request.session_id(), request.user().id(),
+                                         ToAvailability(request.user()).value);
+      AdviseOnRole(request.session_id(), "user", request.user(), response.mutable_warnings());
+    }
+    return response;
+  }
+
   // What errors.proto promises in ErrorInfo.metadata.
-  absl::Status WithFacts(const absl::Status& status, const std::string& app_id,
-                         const std::optional<std::string>& user_id) const {
-    if (ReasonOf(status) == v1::ERROR_REASON_LIMIT_EXCEEDED) {
-      return WithMetadata(status, "limit", "max_sessions");
-    }
-    if (ReasonOf(status) == v1::ERROR_REASON_SESSION_ALREADY_EXISTS) {
-      for (const session::Info& info : context_.registry.List()) {
-        if (info.app_id == app_id && info.user_id == user_id) {
-          return WithMetadata(status, "session_id", info.session_id);
-        }
-      }
-    }
-    return status;
+  static absl::Status WithFacts(const absl::Status& status) {
+    if (ReasonOf(status) != v1::ERROR_REASON_LIMIT_EXCEEDED) return status;
+    return WithMetadata(status, "limit", "max_sessions");
   }
 
   void LogCaller(std::string_view event, const std::string& session_id,

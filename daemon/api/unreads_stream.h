@@ -22,6 +22,10 @@ class UnreadsStream final : public Stream {
 
   UnreadsStream(Context& context, std::vector<std::string> session_ids);
 
+  bool IsOverAlone(const std::string& session_id) const override {
+    return session_ids_.size() == 1 && session_ids_.front() == session_id;
+  }
+
  private:
   Step Next() override;
   void Arm() override;

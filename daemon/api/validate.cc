@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/api/credentials.h"
 #include "daemon/api/field_checks.h"
 #include "daemon/api/limits.h"
 
@@ -22,23 +23,6 @@ void CheckRequestId(const std::string& id, FieldErrors& errors) {
   CheckSize("request_id", id, 0, kMaxRequestIdBytes, errors);
 }
 
-void CheckSigningKey(const v1::SigningKey& key, FieldErrors& errors) {
-  CheckSize("signing_key.secret_key", key.secret_key(), 1, kMaxSecretKeyBytes, errors);
-  if (!key.has_token_lifetime()) return;
-  const auto& lifetime = key.token_lifetime();
-  const int64_t min_seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(kMinTokenLifetime).count();
-  const int64_t max_seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(kMaxTokenLifetime).count();
-  const bool in_range = lifetime.nanos() >= 0 && lifetime.nanos() <= kMaxNanos &&
-                        lifetime.seconds() >= min_seconds &&
-                        (lifetime.seconds() < max_seconds ||
-                         (lifetime.seconds() == max_seconds && lifetime.nanos() == 0));
-  if (!in_range) {
-    errors.Add("signing_key.token_lifetime", "must be 10 s to 24 h; leave it out for 30 minutes");
-  }
-}
-
 }  // namespace
 
 absl::Status Validate(const v1::CreateSessionRequest& request) {
@@ -54,18 +38,7 @@ absl::Status Validate(const v1::CreateSessionRequest& request) {
     case v1::CreateSessionRequest::ME_NOT_SET:
       break;
   }
-  switch (request.credentials_case()) {
-    case v1::CreateSessionRequest::kToken:
-      CheckSize("token", request.token(), 1, kMaxTokenBytes, errors);
-      break;
-    case v1::CreateSessionRequest::kSigningKey:
-      CheckSigningKey(request.signing_key(), errors);
-      break;
-    case v1::CreateSessionRequest::kSignature:
-    case v1::CreateSessionRequest::kTokenFetcher:
-    case v1::CreateSessionRequest::CREDENTIALS_NOT_SET:
-      break;
-  }
+  CheckCredentials(request, errors);
   if (request.has_device_token()) {
     CheckPushRegistration("device_token", request.device_token(), errors);
   } else if (request.enable_push_notifications()) {

@@ -19,6 +19,10 @@ absl::Status Validate(const talkjs::sidecar::v1::GetSessionRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::ListSessionsRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::WatchSessionsRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::DestroySessionRequest& request);
+absl::Status Validate(const talkjs::sidecar::v1::SetMeRequest& request);
+absl::Status Validate(const talkjs::sidecar::v1::SetTokenRequest& request);
+// One message of the stream.
+absl::Status Validate(const talkjs::sidecar::v1::ProvideTokensRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::HasValidCredentialsRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::SetPushRegistrationRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::UnsetPushRegistrationRequest& request);

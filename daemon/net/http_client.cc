@@ -1,5 +1,6 @@
 #include "daemon/net/http_client.h"
 
+#include <absl/strings/cord.h>
 #include <absl/strings/match.h>
 #include <curl/curl.h>
 #include <pthread.h>
@@ -89,7 +90,11 @@ absl::Status SetHeaders(Transfer& transfer) {
     if (!clean || header.find(':') == std::string::npos) {
       return Invalid("a header is not of the form \"Name: value\" on one line");
     }
-    curl_slist_append(transfer.headers.get(), header.c_str());
+    // To curl "Name:" means "do not send it", and "Name;" an empty one.
+    const size_t name_size = header.find(':');
+    const bool is_empty = header.find_first_not_of(" \t", name_size + 1) == std::string::npos;
+    const std::string line = is_empty ? header.substr(0, name_size) + ";" : header;
+    curl_slist_append(transfer.headers.get(), line.c_str());
   }
   return absl::OkStatus();
 }
@@ -133,6 +138,22 @@ absl::Status Prepare(Transfer& transfer, const std::string& ca_file) {
   return absl::OkStatus();
 }
 
+constexpr char kTlsPayload[] = "talkjs.sidecar/tls";
+
+bool IsTlsFailure(CURLcode code) {
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::Status ErrorOf(const Transfer& transfer, CURLcode code) {
   if (transfer.over_limit) {
     return MakeError(absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR,
@@ -155,13 +176,17 @@ absl::Status ErrorOf(const Transfer& transfer, CURLcode code) {
   }
   const bool garbage = code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
                        code == CURLE_BAD_CONTENT_ENCODING;
-  return MakeError(
+  absl::Status error = MakeError(
       absl::StatusCode::kUnavailable,
       garbage ? v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR : v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
       text);
+  if (IsTlsFailure(code)) error.SetPayload(kTlsPayload, absl::Cord("1"));
+  return error;
 }
 
 }  // namespace
+
+bool IsTlsError(const absl::Status& error) { return error.GetPayload(kTlsPayload).has_value(); }
 
 struct HttpClient::Impl {
   explicit Impl(std::string ca) : ca_file(std::move(ca)) {}

@@ -28,6 +28,9 @@ struct HttpResponse {
   std::string body;
 };
 
+// Of an error of Fetch: whether the peer's certificate was not accepted, or no TLS came about.
+bool IsTlsError(const absl::Status& error);
+
 // Owns a thread with a curl multi handle. Redirects are not followed. Certificates and host names
 // are verified. Fetch may be called from any thread. A status of any number is a response;
 // UNAVAILABLE (no answer), DEADLINE_EXCEEDED (timeout) and RESOURCE_EXHAUSTED (response over the

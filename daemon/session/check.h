@@ -11,7 +11,10 @@ namespace talkjsd::session {
 
 // INVALID_ARGUMENT with the reasons that Registry::Create lists. Messages name the field and hold
 // no secret.
-absl::Status CheckCreate(const CreateRequest& request, UnixMillis now);
+absl::Status CheckCreate(const Spec& spec, UnixMillis now);
+
+// Of an id that is to be the session's user.
+absl::Status CheckUserId(const std::string& user_id);
 
 }  // namespace talkjsd::session
 

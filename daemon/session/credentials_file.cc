@@ -22,11 +22,14 @@ namespace {
 namespace json = boost::json;
 namespace v1 = talkjs::sidecar::v1;
 
-constexpr std::array<std::pair<CredentialKind, std::string_view>, 4> kKinds = {{
+constexpr std::array<std::pair<CredentialKind, std::string_view>, 7> kKinds = {{
     {CredentialKind::kNone, "none"},
     {CredentialKind::kToken, "token"},
     {CredentialKind::kSignature, "signature"},
     {CredentialKind::kSigningKey, "signing_key"},
+    {CredentialKind::kHttpFetcher, "http_fetcher"},
+    {CredentialKind::kFileFetcher, "file_fetcher"},
+    {CredentialKind::kProviderFetcher, "provider_fetcher"},
 }};
 
 absl::Status Unusable(const std::string& path, std::string_view what, int error) {
@@ -84,6 +87,59 @@ absl::StatusOr<Extras> DecodeExtras(const json::value& value) {
   return extras;
 }
 
+json::object EncodeFetcher(const upstream::TokenFetcher& fetcher) {
+  json::object object;
+  if (const auto* file = std::get_if<upstream::FileFetcher>(&fetcher)) {
+    object["path"] = file->path;
+  } else if (const auto* provider = std::get_if<upstream::ProviderFetcher>(&fetcher)) {
+    object["provider_name"] = provider->provider_name;
+  } else {
+    const auto& http = std::get<upstream::HttpFetcher>(fetcher);
+    object["url"] = http.url;
+    object["method"] = http.method;
+    json::object headers;
+    for (const auto& [name, value] : http.headers) headers[name] = value.Expose();
+    object["headers"] = std::move(headers);
+    object["token_field"] = http.token_field;
+    object["timeout_ms"] =
+        std::chrono::duration_cast<std::chrono::milliseconds>(http.timeout).count();
+  }
+  return object;
+}
+
+absl::StatusOr<upstream::TokenFetcher> DecodeFetcher(CredentialKind kind,
+                                                     const json::value& value) {
+  wire::ObjectReader reader(value);
+  if (kind == CredentialKind::kFileFetcher) {
+    upstream::FileFetcher file;
+    reader.Required("path", file.path);
+    if (!reader.status().ok()) return reader.status();
+    return file;
+  }
+  if (kind == CredentialKind::kProviderFetcher) {
+    upstream::ProviderFetcher provider;
+    reader.Required("provider_name", provider.provider_name);
+    if (!reader.status().ok()) return reader.status();
+    return provider;
+  }
+  upstream::HttpFetcher http;
+  int64_t timeout = 0;
+  reader.Required("url", http.url);
+  reader.Required("method", http.method);
+  reader.Required("token_field", http.token_field);
+  reader.Required("timeout_ms", timeout);
+  if (!reader.status().ok()) return reader.status();
+  http.timeout = std::chrono::milliseconds(timeout);
+  const json::value* headers = value.as_object().if_contains("headers");
+  if (headers == nullptr || !headers->is_object()) return absl::DataLossError("headers: missing");
+  for (const json::key_value_pair& header : headers->get_object()) {
+    if (!header.value().is_string()) return absl::DataLossError("headers: not a string");
+    http.headers.emplace(std::string(header.key()),
+                         Secret(std::string(header.value().get_string())));
+  }
+  return http;
+}
+
 std::string Encode(const CredentialsFile& file) {
   json::object object;
   for (const auto& [kind, name] : kKinds) {
@@ -92,6 +148,12 @@ std::string Encode(const CredentialsFile& file) {
   object["secret"] = file.credentials.secret.Expose();
   object["token_lifetime_seconds"] =
       std::chrono::duration_cast<std::chrono::seconds>(file.credentials.token_lifetime).count();
+  if (!file.credentials.first_token.empty()) {
+    object["first_token"] = file.credentials.first_token.Expose();
+  }
+  if (IsFetcher(file.credentials.kind)) {
+    object["fetcher"] = EncodeFetcher(file.credentials.fetcher);
+  }
   if (file.user_attributes.has_value()) {
     // In TalkJS's own form, which knows absent, null and a value apart.
     object["user"] = json::parse(upstream::SetUser("", *file.user_attributes).data);
@@ -136,6 +198,17 @@ absl::StatusOr<CredentialsFile> Decode(std::string_view text) {
     known = true;
   }
   if (!known) return absl::DataLossError("a kind of credentials that this version does not know");
+  if (const json::value* first = value->as_object().if_contains("first_token")) {
+    if (!first->is_string()) return absl::DataLossError("first_token: not a string");
+    file.credentials.first_token = Secret(std::string(first->get_string()));
+  }
+  if (IsFetcher(file.credentials.kind)) {
+    const json::value* settings = value->as_object().if_contains("fetcher");
+    if (settings == nullptr) return absl::DataLossError("fetcher: missing");
+    auto fetcher = DecodeFetcher(file.credentials.kind, *settings);
+    if (!fetcher.ok()) return fetcher.status();
+    file.credentials.fetcher = *std::move(fetcher);
+  }
   if (const json::value* user = value->as_object().if_contains("user")) {
     auto attributes = DecodeUser(*user);
     if (!attributes.ok()) return attributes.status();

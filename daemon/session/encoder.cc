@@ -243,6 +243,12 @@ v1::CredentialKind ToProto(CredentialKind kind) {
       return v1::CREDENTIAL_KIND_SIGNATURE;
     case CredentialKind::kSigningKey:
       return v1::CREDENTIAL_KIND_SIGNING_KEY;
+    case CredentialKind::kHttpFetcher:
+      return v1::CREDENTIAL_KIND_HTTP_FETCHER;
+    case CredentialKind::kFileFetcher:
+      return v1::CREDENTIAL_KIND_FILE_FETCHER;
+    case CredentialKind::kProviderFetcher:
+      return v1::CREDENTIAL_KIND_PROVIDER_FETCHER;
   }
   return v1::CREDENTIAL_KIND_UNSPECIFIED;
 }

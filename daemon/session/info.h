@@ -9,8 +9,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/error.h"
-#include "daemon/base/secret.h"
-#include "daemon/upstream/call.h"
+#include "daemon/session/spec.h"
 
 namespace talkjsd::session {
 
@@ -26,14 +25,6 @@ enum class State {
 
 // "connected": the name in metrics, logs and tables.
 std::string_view StateName(State state);
-
-enum class CredentialKind { kNone, kToken, kSignature, kSigningKey };
-
-struct Credentials {
-  CredentialKind kind = CredentialKind::kNone;
-  Secret secret;  // the token, the signature or the app's secret key; empty for kNone
-  Duration token_lifetime = std::chrono::minutes(30);  // kSigningKey
-};
 
 // A snapshot. Holds no secret.
 struct Info {
@@ -57,15 +48,9 @@ struct Info {
   uint64_t version = 0;
 };
 
-struct CreateRequest {
-  std::string app_id;
-  // Absent: the session awaits its `me`.
-  std::optional<std::string> user_id;
-  // Attributes to write to TalkJS at login; absent: `me` is the id alone.
-  std::optional<upstream::UserWrite> user_attributes;
+struct CreateRequest : Spec {
   // Of `me`; TalkJS has no place for it.
   std::optional<std::string> availability_text;
-  Credentials credentials;
   bool replace_credentials = false;
   // The device that push calls without arguments mean.
   std::optional<upstream::PushDevice> device;

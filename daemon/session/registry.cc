@@ -18,6 +18,8 @@
 #include "daemon/session/restore.h"
 #include "daemon/session/session.h"
 #include "daemon/upstream/pacer.h"
+#include "daemon/upstream/token_check.h"
+#include "daemon/upstream/token_files.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::session {
@@ -62,7 +64,9 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
         env_(environment),
         urls_(wire::UrlsForHost(options_.upstream_host)),
         pacer_(options_.connects_per_second_share),
-        keeper_(env_.store, env_.journal, env_.clock) {
+        keeper_(env_.store, env_.journal, env_.clock),
+        token_files_(options_.token_file_interval),
+        token_broker_(environment.clock, options_.token_answer_timeout) {
     for (int i = 0; i < options_.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>("shard-" + std::to_string(i)));
     }
@@ -71,6 +75,10 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   void Start();
   absl::Status Restore();
   absl::StatusOr<Created> Create(CreateRequest request);
+  absl::StatusOr<Info> SetMe(const std::string& session_id, const std::string& user_id,
+                             std::optional<upstream::UserWrite> attributes);
+  absl::StatusOr<Info> SetToken(const std::string& session_id, Secret token);
+  absl::Status CheckProvider(const std::string& session_id, const std::string& provider_name) const;
   absl::StatusOr<Info> Get(const std::string& session_id) const;
   std::vector<Info> List() const;
   void Destroy(const std::string& session_id, std::function<void(const absl::Status&)> done);
@@ -90,6 +98,7 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   void Stop();
 
   UnreadsBoard unreads;
+  upstream::TokenBroker& token_broker() { return token_broker_; }
 
  private:
   struct Shard {
@@ -102,7 +111,7 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   };
   struct Entry {
     Info info;
-    Credentials credentials;  // to see whether a repeated creation brings anything new
+    std::shared_ptr<const Spec> spec;  // null once destroyed
     Shard* shard = nullptr;
     uint64_t order = 0;
     UnixMillis forget_at = 0;  // 0: never
@@ -121,11 +130,19 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Created> Repeat(const std::string& session_id, CreateRequest request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
-  Entry& Enter(Info info, Credentials credentials) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Info> ReplaceCredentials(const std::string& session_id, Credentials credentials)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  // Writes down a session that has a user; `extras` null: none.
+  absl::Status Store(const Info& info, const Spec& spec, const Extras* extras)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  Entry& Enter(Info info, std::shared_ptr<const Spec> spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t Alive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Null: there is none, or its hour after the destruction is over.
+  const Entry* Find(const std::string& session_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<const Entry*> FindAlive(const std::string& session_id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RestoreOne(StoredSession stored, std::shared_ptr<Restored> restored);
-  void StartSession(Shard& shard, Info first, CreateRequest request,
-                    std::shared_ptr<Restored> restored);
+  void StartSession(Shard& shard, const std::string& id, std::shared_ptr<Restored> restored);
   std::vector<SessionStore::Progress> TakeProgress(Shard& shard);
   void OnSessionChanged(const Info& info);
   Waiters Changed(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -143,6 +160,8 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   const wire::BaseUrls urls_;
   upstream::Pacer pacer_;
   Keeper keeper_;
+  upstream::TokenFiles token_files_;
+  upstream::TokenBroker token_broker_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<net::Timer> housekeeping_;  // on the first shard
 
@@ -220,10 +239,10 @@ size_t Registry::Impl::Alive() const {
 }
 
 // Enters it in every list; the version is up to Changed.
-Registry::Impl::Entry& Registry::Impl::Enter(Info info, Credentials credentials) {
+Registry::Impl::Entry& Registry::Impl::Enter(Info info, std::shared_ptr<const Spec> spec) {
   Entry& entry = entries_[info.session_id];
   entry.order = ++last_order_;
-  entry.credentials = std::move(credentials);
+  if (info.state != State::kDestroyed) entry.spec = std::move(spec);
   entry.shard = shards_[last_order_ % shards_.size()].get();
   Count(info.state, 1);
   if (info.user_id.has_value() && info.state != State::kDestroyed) {
@@ -265,30 +284,34 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
   first.credential_kind = request.credentials.kind;
   if (!request.user_id.has_value()) first.expires_at = now + kAwaitingMeMillis;
   std::unique_ptr<Extras> extras = MakeExtras(request);
-  if (request.user_id.has_value() && env_.store != nullptr) {
-    StoredSession stored;
-    stored.session_id = first.session_id;
-    stored.app_id = first.app_id;
-    stored.user_id = *first.user_id;
-    stored.created_at = first.created_at;
-    stored.credentials = request.credentials;
-    stored.user_attributes = request.user_attributes;
-    if (extras != nullptr) stored.extras = *extras;
-    if (const absl::Status added = env_.store->Add(stored); !added.ok()) return added;
-  }
+  const auto spec = std::make_shared<const Spec>(std::move(request));
+  if (const absl::Status stored = Store(first, *spec, extras.get()); !stored.ok()) return stored;
   Waiters waiters;
   Shard* shard = nullptr;
   {
     MutexLock lock(mutex_);
-    Entry& entry = Enter(std::move(first), request.credentials);
+    Entry& entry = Enter(std::move(first), spec);
     entry.extras = std::move(extras);
     waiters = Changed(entry);
     shard = entry.shard;
     first = entry.info;
   }
   for (const auto& ready : waiters) ready();
-  if (request.user_id.has_value()) StartSession(*shard, first, std::move(request), nullptr);
+  if (spec->user_id.has_value()) StartSession(*shard, first.session_id, nullptr);
   return Created{first, true};
+}
+
+absl::Status Registry::Impl::Store(const Info& info, const Spec& spec, const Extras* extras) {
+  if (!info.user_id.has_value() || env_.store == nullptr) return absl::OkStatus();
+  StoredSession stored;
+  stored.session_id = info.session_id;
+  stored.app_id = info.app_id;
+  stored.user_id = *info.user_id;
+  stored.created_at = info.created_at;
+  stored.credentials = spec.credentials;
+  stored.user_attributes = spec.user_attributes;
+  if (extras != nullptr) stored.extras = *extras;
+  return env_.store->Add(stored);
 }
 
 absl::Status Registry::Impl::Restore() {
@@ -329,10 +352,15 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
     info.reason = ReasonOf(stored.trouble);
     info.reason_message = MessageOf(stored.trouble);
   }
+  Spec spec;
+  spec.app_id = info.app_id;
+  spec.user_id = info.user_id;
+  spec.user_attributes = std::move(stored.user_attributes);
+  spec.credentials = std::move(stored.credentials);
   Shard* shard = nullptr;
   {
     MutexLock lock(mutex_);
-    Entry& entry = Enter(std::move(info), stored.credentials);
+    Entry& entry = Enter(std::move(info), std::make_shared<const Spec>(std::move(spec)));
     if (stored.extras != Extras()) entry.extras = std::make_unique<Extras>(stored.extras);
     if (!stored.trouble.ok()) {
       entry.is_unstarted = true;
@@ -342,38 +370,52 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
     shard = entry.shard;
     info = entry.info;
   }
-  if (info.state != State::kConnecting) return;
-  CreateRequest request;
-  request.user_attributes = std::move(stored.user_attributes);
-  request.device = std::move(stored.extras.device);
-  request.enable_push = stored.extras.enable_push;
-  request.credentials = std::move(stored.credentials);
-  StartSession(*shard, std::move(info), std::move(request), std::move(restored));
+  if (info.state == State::kConnecting) {
+    StartSession(*shard, info.session_id, std::move(restored));
+  }
 }
 
 // design.md section 5: an existing pair is returned; credentials of the same kind replace the
 // stored ones, those of another kind only if asked to.
 absl::StatusOr<Registry::Created> Registry::Impl::Repeat(const std::string& session_id,
                                                          CreateRequest request) {
-  bool replace = false;
+  Credentials& wanted = request.credentials;
   {
     MutexLock lock(mutex_);
     const Entry& entry = entries_.at(session_id);
     const Info& info = entry.info;
-    if (request.credentials.kind != info.credential_kind && !request.replace_credentials) {
-      return MakeError(absl::StatusCode::kAlreadyExists, v1::ERROR_REASON_SESSION_ALREADY_EXISTS,
-                       "session " + info.session_id +
-                           " has this app and user with another kind of credentials: use it, or "
-                           "set replace_credentials");
+    const Credentials& present = entry.spec->credentials;
+    if (wanted.kind != info.credential_kind && !request.replace_credentials) {
+      return WithMetadata(
+          MakeError(absl::StatusCode::kAlreadyExists, v1::ERROR_REASON_SESSION_ALREADY_EXISTS,
+                    "session " + info.session_id +
+                        " has this app and user with another kind of credentials: use it, or "
+                        "set replace_credentials"),
+          "session_id", info.session_id);
     }
-    const bool same = request.credentials.kind == entry.credentials.kind &&
-                      request.credentials.secret == entry.credentials.secret &&
-                      request.credentials.token_lifetime == entry.credentials.token_lifetime;
-    replace = !same || info.state == State::kFailed || info.state == State::kWaitingForToken;
+    // A token that SetToken brought is no reason to begin anew.
+    if (wanted.kind == present.kind && wanted.first_token.empty()) {
+      wanted.first_token = present.first_token;
+    }
+    const bool replace =
+        wanted != present || info.state == State::kFailed || info.state == State::kWaitingForToken;
     if (!replace) return Created{info, false};
   }
-  if (env_.store != nullptr) {
-    const absl::Status stored = env_.store->ReplaceCredentials(session_id, request.credentials);
+  absl::StatusOr<Info> replaced = ReplaceCredentials(session_id, std::move(wanted));
+  if (!replaced.ok()) return replaced.status();
+  return Created{*std::move(replaced), false};
+}
+
+// Stored first, then used.
+absl::StatusOr<Info> Registry::Impl::ReplaceCredentials(const std::string& session_id,
+                                                        Credentials credentials) {
+  bool is_stored = false;
+  {
+    MutexLock lock(mutex_);
+    is_stored = env_.store != nullptr && entries_.at(session_id).info.user_id.has_value();
+  }
+  if (is_stored) {
+    const absl::Status stored = env_.store->ReplaceCredentials(session_id, credentials);
     if (!stored.ok()) return stored;
   }
   Info info;
@@ -382,53 +424,175 @@ absl::StatusOr<Registry::Created> Registry::Impl::Repeat(const std::string& sess
   {
     MutexLock lock(mutex_);
     Entry& entry = entries_.at(session_id);
-    entry.credentials = request.credentials;
-    entry.info.credential_kind = request.credentials.kind;
+    Spec spec = *entry.spec;
+    spec.credentials = std::move(credentials);
+    entry.info.credential_kind = spec.credentials.kind;
+    entry.spec = std::make_shared<const Spec>(std::move(spec));
     shard = entry.shard;
-    if (std::exchange(entry.is_unstarted, false)) {
-      unstarted = std::exchange(entry.unstarted, nullptr);
-      SetState(entry, State::kConnecting);
-      entry.info.reason = v1::ERROR_REASON_UNSPECIFIED;
-      entry.info.reason_message.clear();
-      info = entry.info;
-    } else {
-      info = entry.info;
-      shard->loop.Post([shard, session_id, credentials = std::move(request.credentials)]() mutable {
+    if (!std::exchange(entry.is_unstarted, false)) {
+      shard->loop.Post([shard, session_id, replacing = entry.spec] {
+        // A session that has not begun yet begins with what is in the entry then.
         const auto it = shard->sessions.find(session_id);
-        if (it != shard->sessions.end()) {
-          it->second->ReplaceCredentials(std::move(credentials));
-        }
+        if (it != shard->sessions.end()) it->second->ReplaceCredentials(replacing);
       });
-      return Created{info, false};
+      return entry.info;
     }
+    unstarted = std::exchange(entry.unstarted, nullptr);
+    SetState(entry, State::kConnecting);
+    entry.info.reason = v1::ERROR_REASON_UNSPECIFIED;
+    entry.info.reason_message.clear();
+    info = entry.info;
   }
-  StartSession(*shard, info, std::move(request), std::move(unstarted));
-  return Created{info, false};
+  StartSession(*shard, session_id, std::move(unstarted));
+  return info;
 }
 
-void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest request,
-                                  std::shared_ptr<Restored> restored) {
-  Session::Options options;
-  options.first = std::move(first);
-  options.restored = std::move(restored);
-  options.user_attributes = std::move(request.user_attributes);
-  const bool first_login = !options.first.baseline_at.has_value();
-  if (first_login && request.device.has_value() && request.enable_push.has_value()) {
-    options.push_at_login = std::make_shared<const upstream::Request>(
-        upstream::SetPushDevice(*options.first.user_id, *request.device, *request.enable_push));
+absl::StatusOr<Info> Registry::Impl::SetMe(const std::string& session_id,
+                                           const std::string& user_id,
+                                           std::optional<upstream::UserWrite> attributes) {
+  if (const absl::Status checked = CheckUserId(user_id); !checked.ok()) return checked;
+  const MutexLock changing(change_mutex_);
+  Info info;
+  std::shared_ptr<const Spec> spec;
+  std::unique_ptr<Extras> extras;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return Draining();
+    const auto alive = FindAlive(session_id);
+    if (!alive.ok()) return alive.status();
+    info = (*alive)->info;
+    if ((*alive)->extras != nullptr) extras = std::make_unique<Extras>(*(*alive)->extras);
+    if (info.user_id.has_value()) {
+      return MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_ME_ALREADY_SET,
+                       "the session has its user already, and it cannot change: create another "
+                       "session for another user");
+    }
+    const auto known = id_of_key_.find(KeyOf(info.app_id, user_id));
+    if (known != id_of_key_.end()) {
+      return WithMetadata(
+          MakeError(absl::StatusCode::kAlreadyExists, v1::ERROR_REASON_SESSION_ALREADY_EXISTS,
+                    "session " + known->second + " has this app and user: use it"),
+          "session_id", known->second);
+    }
+    Spec with_user = *(*alive)->spec;
+    with_user.user_id = user_id;
+    with_user.user_attributes = std::move(attributes);
+    const absl::Status checked = CheckCreate(with_user, env_.clock.WallMillis());
+    // A token that has expired since is the session's trouble, which SetToken ends.
+    if (!checked.ok() && ReasonOf(checked) != v1::ERROR_REASON_TOKEN_EXPIRED) return checked;
+    spec = std::make_shared<const Spec>(std::move(with_user));
   }
-  options.credentials = std::move(request.credentials);
-  options.urls = urls_;
-  options.message_subscriptions = options_.message_subscriptions_per_session;
-  shard.loop.Post([this, &shard, options = std::move(options)]() mutable {
-    const std::string id = options.first.session_id;
+  info.user_id = user_id;
+  info.expires_at.reset();
+  info.state_since = env_.clock.WallMillis();
+  if (const absl::Status stored = Store(info, *spec, extras.get()); !stored.ok()) return stored;
+  Waiters waiters;
+  Shard* shard = nullptr;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_.at(session_id);
+    info.version = entry.info.version;
+    entry.info = info;
+    entry.spec = spec;
+    entry.forget_at = 0;
+    id_of_key_[KeyOf(info.app_id, user_id)] = session_id;
+    SetState(entry, State::kConnecting);
+    waiters = Changed(entry);
+    info = entry.info;
+    shard = entry.shard;
+  }
+  for (const auto& ready : waiters) ready();
+  LogInfo("session got its user", {{"session", session_id}, {"user", user_id}});
+  std::vector<journal::NewEvent> events;
+  events.push_back(EncodeStateChange(info, info.state_since));
+  env_.journal.Append(std::move(events));
+  StartSession(*shard, session_id, nullptr);
+  return info;
+}
+
+absl::StatusOr<Info> Registry::Impl::SetToken(const std::string& session_id, Secret token) {
+  const MutexLock changing(change_mutex_);
+  Credentials credentials;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return Draining();
+    const auto alive = FindAlive(session_id);
+    if (!alive.ok()) return alive.status();
+    const Spec& spec = *(*alive)->spec;
+    credentials = spec.credentials;
+    if (credentials.kind == CredentialKind::kNone ||
+        credentials.kind == CredentialKind::kSignature) {
+      return MakeError(absl::StatusCode::kFailedPrecondition,
+                       v1::ERROR_REASON_WRONG_CREDENTIAL_KIND,
+                       "the session has no token to replace, but a signature or no credentials: "
+                       "create it again with the token and replace_credentials");
+    }
+    std::optional<std::string_view> user_id;
+    if (spec.user_id.has_value()) user_id = *spec.user_id;
+    const absl::Status checked =
+        upstream::CheckToken(token.Expose(), spec.app_id, user_id, env_.clock.WallMillis());
+    if (!checked.ok()) return checked;
+  }
+  const std::optional<int64_t> expiry = upstream::TokenExpiry(token.Expose());
+  const bool is_fixed = credentials.kind == CredentialKind::kToken;
+  (is_fixed ? credentials.secret : credentials.first_token) = std::move(token);
+  absl::StatusOr<Info> info = ReplaceCredentials(session_id, std::move(credentials));
+  if (!info.ok()) return info.status();
+  Waiters waiters;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_.at(session_id);
+    entry.info.token_expires_at.reset();
+    if (expiry.has_value()) entry.info.token_expires_at = *expiry * 1000;
+    waiters = Changed(entry);
+    info = entry.info;
+  }
+  for (const auto& ready : waiters) ready();
+  LogInfo("session got a token", {{"session", session_id}});
+  return info;
+}
+
+absl::Status Registry::Impl::CheckProvider(const std::string& session_id,
+                                           const std::string& provider_name) const {
+  MutexLock lock(mutex_);
+  const auto alive = FindAlive(session_id);
+  if (!alive.ok()) return alive.status();
+  const Credentials& credentials = (*alive)->spec->credentials;
+  const auto* provider = std::get_if<upstream::ProviderFetcher>(&credentials.fetcher);
+  if (credentials.kind == CredentialKind::kProviderFetcher && provider != nullptr &&
+      provider->provider_name == provider_name) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_WRONG_CREDENTIAL_KIND,
+                   "session " + session_id +
+                       " does not get its tokens from clients on ProvideTokens under this name: "
+                       "register under the name it was created with");
+}
+
+void Registry::Impl::StartSession(Shard& shard, const std::string& id,
+                                  std::shared_ptr<Restored> restored) {
+  shard.loop.Post([this, &shard, id, restored = std::move(restored)]() mutable {
+    Session::Options options;
     {
       MutexLock lock(mutex_);
       const auto it = entries_.find(id);
       if (stopped_ || it == entries_.end() || it->second.info.state == State::kDestroyed) return;
+      const Entry& entry = it->second;
+      options.first = entry.info;
+      options.spec = entry.spec;
+      const bool writes_push = entry.extras != nullptr && entry.extras->device.has_value() &&
+                               entry.extras->enable_push.has_value();
+      if (!entry.info.baseline_at.has_value() && writes_push) {
+        options.push_at_login = std::make_shared<const upstream::Request>(upstream::SetPushDevice(
+            *entry.info.user_id, *entry.extras->device, *entry.extras->enable_push));
+      }
     }
-    Session::Environment environment{shard.loop, env_.journal, unreads,      env_.http, env_.tls,
-                                     env_.clock, env_.random,  env_.metrics, pacer_,    keeper_};
+    options.restored = std::move(restored);
+    options.urls = urls_;
+    options.message_subscriptions = options_.message_subscriptions_per_session;
+    Session::Environment environment{shard.loop, env_.journal, unreads,      env_.http,
+                                     env_.tls,   env_.clock,   env_.random,  env_.metrics,
+                                     pacer_,     keeper_,      token_files_, token_broker_};
     auto session = std::make_unique<Session>(std::move(options), environment,
                                              [this](const Info& info) { OnSessionChanged(info); });
     Session* started = session.get();
@@ -441,22 +605,27 @@ void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest reques
 void Registry::Impl::OnSessionChanged(const Info& info) {
   Waiters waiters;
   bool new_state = false;
+  bool new_reason = false;
   {
     MutexLock lock(mutex_);
     const auto it = entries_.find(info.session_id);
     if (it == entries_.end() || it->second.info.state == State::kDestroyed) return;
     Entry& entry = it->second;
     new_state = entry.info.state != info.state;
+    new_reason = entry.info.reason != info.reason;
     SetState(entry, info.state);
     const uint64_t version = entry.info.version;
     entry.info = info;
     entry.info.version = version;
     waiters = Changed(entry);
   }
+  if (new_state || new_reason) {
+    LogInfo(new_state ? "session changed state" : "session has another reason",
+            {{"session", info.session_id},
+             {"state", StateName(info.state)},
+             {"why", info.reason_message}});
+  }
   if (new_state) {
-    LogInfo("session changed state", {{"session", info.session_id},
-                                      {"state", StateName(info.state)},
-                                      {"why", info.reason_message}});
     std::vector<journal::NewEvent> events;
     events.push_back(EncodeStateChange(info, env_.clock.WallMillis()));
     env_.journal.Append(std::move(events));
@@ -464,11 +633,28 @@ void Registry::Impl::OnSessionChanged(const Info& info) {
   for (const auto& ready : waiters) ready();
 }
 
+const Registry::Impl::Entry* Registry::Impl::Find(const std::string& session_id) const {
+  const auto it = entries_.find(session_id);
+  if (it == entries_.end()) return nullptr;
+  const Entry& entry = it->second;
+  const bool is_over = entry.info.state == State::kDestroyed && entry.forget_at != 0 &&
+                       entry.forget_at <= env_.clock.WallMillis();
+  return is_over ? nullptr : &entry;
+}
+
+absl::StatusOr<const Registry::Impl::Entry*> Registry::Impl::FindAlive(
+    const std::string& session_id) const {
+  const Entry* entry = Find(session_id);
+  if (entry == nullptr) return NotFound();
+  if (entry->info.state == State::kDestroyed) return Destroyed();
+  return entry;
+}
+
 absl::StatusOr<Info> Registry::Impl::Get(const std::string& session_id) const {
   MutexLock lock(mutex_);
-  const auto it = entries_.find(session_id);
-  if (it == entries_.end()) return NotFound();
-  return it->second.info;
+  const Entry* entry = Find(session_id);
+  if (entry == nullptr) return NotFound();
+  return entry->info;
 }
 
 std::vector<Info> Registry::Impl::List() const {
@@ -498,10 +684,10 @@ void Registry::Impl::Destroy(const std::string& session_id,
     bool stored = false;
     {
       MutexLock lock(mutex_);
-      const auto it = entries_.find(session_id);
-      known = it != entries_.end();
-      if (known && it->second.info.state != State::kDestroyed) shard = it->second.shard;
-      stored = shard != nullptr && it->second.info.user_id.has_value() && env_.store != nullptr;
+      const Entry* const found = Find(session_id);
+      known = found != nullptr;
+      if (known && found->info.state != State::kDestroyed) shard = found->shard;
+      stored = shard != nullptr && found->info.user_id.has_value() && env_.store != nullptr;
     }
     const UnixMillis now = env_.clock.WallMillis();
     if (stored) kept = env_.store->Destroy(session_id, now);
@@ -509,8 +695,10 @@ void Registry::Impl::Destroy(const std::string& session_id,
       MutexLock lock(mutex_);
       Entry& entry = entries_.at(session_id);
       SetState(entry, State::kDestroyed);
-      entry.credentials = Credentials();
+      entry.spec.reset();
       entry.extras.reset();
+      entry.info.token_expires_at.reset();
+      entry.info.next_attempt_at.reset();
       entry.info.state_since = now;
       entry.info.reason = v1::ERROR_REASON_UNSPECIFIED;
       entry.info.reason_message.clear();
@@ -555,18 +743,16 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
   absl::Status refused = absl::OkStatus();
   {
     MutexLock lock(mutex_);
-    const auto it = entries_.find(session_id);
+    const auto alive = FindAlive(session_id);
     if (stopped_) {
       refused = Draining();
-    } else if (it == entries_.end()) {
-      refused = NotFound();
-    } else if (it->second.info.state == State::kDestroyed) {
-      refused = Destroyed();
-    } else if (it->second.info.state == State::kAwaitingMe) {
+    } else if (!alive.ok()) {
+      refused = alive.status();
+    } else if ((*alive)->info.state == State::kAwaitingMe) {
       refused = MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_ME_NOT_SET,
                           "the session has no user yet: use SetMe first");
     } else {
-      shard = it->second.shard;
+      shard = (*alive)->shard;
     }
   }
   if (shard == nullptr) {
@@ -734,6 +920,17 @@ absl::Status Registry::Restore() { return impl_->Restore(); }
 absl::StatusOr<Registry::Created> Registry::Create(CreateRequest request) {
   return impl_->Create(std::move(request));
 }
+absl::StatusOr<Info> Registry::SetMe(const std::string& session_id, const std::string& user_id,
+                                     std::optional<upstream::UserWrite> attributes) {
+  return impl_->SetMe(session_id, user_id, std::move(attributes));
+}
+absl::StatusOr<Info> Registry::SetToken(const std::string& session_id, Secret token) {
+  return impl_->SetToken(session_id, std::move(token));
+}
+absl::Status Registry::CheckProvider(const std::string& session_id,
+                                     const std::string& provider_name) const {
+  return impl_->CheckProvider(session_id, provider_name);
+}
 absl::StatusOr<Info> Registry::Get(const std::string& session_id) const {
   return impl_->Get(session_id);
 }
@@ -773,6 +970,7 @@ uint64_t Registry::NotifyOfChange(uint64_t version, std::function<void()> ready)
 }
 void Registry::Cancel(uint64_t handle) { impl_->Cancel(handle); }
 UnreadsBoard& Registry::unreads() { return impl_->unreads; }
+upstream::TokenBroker& Registry::token_broker() { return impl_->token_broker(); }
 void Registry::Stop() { impl_->Stop(); }
 
 }  // namespace talkjsd::session

@@ -23,6 +23,7 @@
 #include "daemon/session/unreads_board.h"
 #include "daemon/upstream/app_check.h"
 #include "daemon/upstream/call.h"
+#include "daemon/upstream/token_broker.h"
 
 namespace talkjsd::session {
 
@@ -41,6 +42,10 @@ class Registry {
     // Reconnects and first connects a second over all sessions: this share of the sessions, at
     // least 20.
     double connects_per_second_share = 0.05;
+    // How often token files are looked at, and how long a client on ProvideTokens has for an
+    // answer.
+    Duration token_file_interval = std::chrono::seconds(1);
+    Duration token_answer_timeout = std::chrono::seconds(10);
   };
   // All outlive the registry.
   struct Environment {
@@ -66,10 +71,26 @@ class Registry {
   };
   // Checks what can be checked here: INVALID_ARGUMENT (INVALID_FIELD, TOKEN_MALFORMED,
   // TOKEN_WRONG_APP, TOKEN_WRONG_USER, TOKEN_EXPIRED, CREDENTIALS_INVALID), ALREADY_EXISTS
-  // (SESSION_ALREADY_EXISTS: other kind of credentials; the message names the session),
+  // (SESSION_ALREADY_EXISTS: other kind of credentials; message and metadata name the session),
   // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); those of SessionStore if it cannot be stored. Waits for
   // the disk.
   absl::StatusOr<Created> Create(CreateRequest request);
+
+  // Gives a session its user: by id alone, or with attributes to write at login. NOT_FOUND,
+  // FAILED_PRECONDITION (SESSION_DESTROYED, ME_ALREADY_SET), ALREADY_EXISTS
+  // (SESSION_ALREADY_EXISTS: the app and user have a session, named in the metadata),
+  // INVALID_ARGUMENT (INVALID_FIELD, TOKEN_WRONG_USER); those of SessionStore. Waits for the disk.
+  absl::StatusOr<Info> SetMe(const std::string& session_id, const std::string& user_id,
+                             std::optional<upstream::UserWrite> attributes);
+
+  // A newer token, used at once; with a signing key or a fetcher until these are asked again.
+  // NOT_FOUND, FAILED_PRECONDITION (SESSION_DESTROYED, WRONG_CREDENTIAL_KIND), INVALID_ARGUMENT and
+  // those of SessionStore as Create. Waits for the disk.
+  absl::StatusOr<Info> SetToken(const std::string& session_id, Secret token);
+
+  // Whether a client on ProvideTokens of this name may serve the session: NOT_FOUND,
+  // FAILED_PRECONDITION (SESSION_DESTROYED, WRONG_CREDENTIAL_KIND).
+  absl::Status CheckProvider(const std::string& session_id, const std::string& provider_name) const;
 
   // NOT_FOUND (SESSION_NOT_FOUND). A destroyed session is found for an hour, in State::kDestroyed.
   absl::StatusOr<Info> Get(const std::string& session_id) const;
@@ -115,6 +136,7 @@ class Registry {
   void Cancel(uint64_t handle);
 
   UnreadsBoard& unreads();
+  upstream::TokenBroker& token_broker();
 
   // Ends all connections and threads. Idempotent. Calls that wait end with UNAVAILABLE (DRAINING).
   void Stop();

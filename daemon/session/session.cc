@@ -7,6 +7,9 @@
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/session/encoder.h"
+#include "daemon/upstream/file_token_source.h"
+#include "daemon/upstream/http_token_source.h"
+#include "daemon/upstream/provider_token_source.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::session {
@@ -15,9 +18,9 @@ namespace v1 = talkjs::sidecar::v1;
 
 Session::Session(Options options, Environment environment, std::function<void(const Info&)> changed)
     : info_(std::move(options.first)),
-      user_attributes_(std::move(options.user_attributes)),
+      spec_(std::move(options.spec)),
+      user_to_write_(spec_->user_attributes.has_value()),
       push_at_login_(std::move(options.push_at_login)),
-      credentials_(std::move(options.credentials)),
       urls_(std::move(options.urls)),
       env_(environment),
       changed_(std::move(changed)),
@@ -34,19 +37,43 @@ Session::Session(Options options, Environment environment, std::function<void(co
 
 Session::~Session() = default;
 
-std::unique_ptr<upstream::TokenSource> Session::MakeTokens() const {
-  switch (credentials_.kind) {
+std::unique_ptr<upstream::TokenSource> Session::MakeTokens() {
+  const Credentials& credentials = spec_->credentials;
+  std::unique_ptr<upstream::TokenSource> tokens;
+  switch (credentials.kind) {
     case CredentialKind::kToken:
-      return upstream::MakeStaticTokenSource(credentials_.secret, env_.clock);
-    case CredentialKind::kSigningKey:
-      return upstream::MakeSigningKeyTokenSource(info_.app_id, *info_.user_id, credentials_.secret,
-                                                 credentials_.token_lifetime, env_.clock);
+      return upstream::MakeStaticTokenSource(credentials.secret, env_.clock);
     case CredentialKind::kSignature:
     case CredentialKind::kNone:
+      return upstream::MakeBokenTokenSource(urls_.internal, info_.app_id, *info_.user_id,
+                                            credentials.secret, env_.loop, env_.http);
+    case CredentialKind::kSigningKey:
+      tokens = upstream::MakeSigningKeyTokenSource(info_.app_id, *info_.user_id, credentials.secret,
+                                                   credentials.token_lifetime, env_.clock);
+      break;
+    case CredentialKind::kHttpFetcher:
+    case CredentialKind::kFileFetcher:
+    case CredentialKind::kProviderFetcher:
+      tokens = MakeFetcher();
       break;
   }
-  return upstream::MakeBokenTokenSource(urls_.internal, info_.app_id, *info_.user_id,
-                                        credentials_.secret, env_.loop, env_.http);
+  if (credentials.first_token.empty()) return tokens;
+  return upstream::MakeFirstTokenSource(credentials.first_token, std::move(tokens), env_.clock);
+}
+
+std::unique_ptr<upstream::TokenSource> Session::MakeFetcher() {
+  const upstream::TokenFetcher& fetcher = spec_->credentials.fetcher;
+  const upstream::TokenOwner owner{info_.app_id, *info_.user_id, env_.clock};
+  const auto news = [this] { connection_.AskForNewToken(); };
+  if (const auto* file = std::get_if<upstream::FileFetcher>(&fetcher)) {
+    return upstream::MakeFileTokenSource(*file, owner, env_.token_files, env_.loop, news);
+  }
+  if (const auto* provider = std::get_if<upstream::ProviderFetcher>(&fetcher)) {
+    return upstream::MakeProviderTokenSource(*provider, info_.session_id, owner, env_.token_broker,
+                                             env_.loop, news);
+  }
+  return upstream::MakeHttpTokenSource(std::get<upstream::HttpFetcher>(fetcher), owner, env_.loop,
+                                       env_.http);
 }
 
 void Session::Start() {
@@ -60,9 +87,9 @@ void Session::Stop(const absl::Status& why, std::function<void()> closed) {
   connection_.Stop(why, std::move(closed));
 }
 
-void Session::ReplaceCredentials(Credentials credentials) {
-  credentials_ = std::move(credentials);
-  info_.credential_kind = credentials_.kind;
+void Session::ReplaceCredentials(std::shared_ptr<const Spec> spec) {
+  spec_ = std::move(spec);
+  info_.credential_kind = spec_->credentials.kind;
   connection_.ReplaceTokens(MakeTokens());
   Publish();
 }
@@ -72,7 +99,7 @@ void Session::CallUpstream(upstream::Request request, Duration timeout, upstream
 }
 
 void Session::OnLoggedIn(bool state_kept) {
-  if (user_attributes_.has_value()) WriteUser();
+  if (user_to_write_) WriteUser();
   if (push_at_login_ != nullptr) WritePush();
   inbox_.OnLoggedIn(state_kept);
 }
@@ -82,23 +109,23 @@ void Session::OnSubscribedLate(const std::string& path) { inbox_.OnSubscribedLat
 // `me` was given with attributes: they overwrite TalkJS's, once, before anything is read
 // (session-api.md section 2).
 void Session::WriteUser() {
-  connection_.CallFirst(
-      upstream::SetUser(*info_.user_id, *user_attributes_),
-      [this, attributes = *user_attributes_](absl::StatusOr<upstream::Reply> reply) {
-        if (!reply.ok()) {
-          user_attributes_ = attributes;  // with the next login
-          return;
-        }
-        user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
-        if (user_trouble_.ok()) {
-          env_.keeper.DropUserAttributes(info_.session_id);
-        } else {
-          LogWarning("TalkJS did not take the user's attributes",
-                     {{"session", info_.session_id}, {"why", MessageOf(user_trouble_)}});
-        }
-        Publish();
-      });
-  user_attributes_.reset();
+  connection_.CallFirst(upstream::SetUser(*info_.user_id, *spec_->user_attributes),
+                        [this](absl::StatusOr<upstream::Reply> reply) {
+                          if (!reply.ok()) {
+                            user_to_write_ = true;  // with the next login
+                            return;
+                          }
+                          user_trouble_ = upstream::ParseDone(*reply, "writing the session's user");
+                          if (user_trouble_.ok()) {
+                            env_.keeper.DropUserAttributes(info_.session_id);
+                          } else {
+                            LogWarning(
+                                "TalkJS did not take the user's attributes",
+                                {{"session", info_.session_id}, {"why", MessageOf(user_trouble_)}});
+                          }
+                          Publish();
+                        });
+  user_to_write_ = false;
 }
 
 // After the user, whom it needs (session-api.md section 2).

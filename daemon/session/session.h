@@ -22,6 +22,8 @@
 #include "daemon/session/unreads_board.h"
 #include "daemon/upstream/connection.h"
 #include "daemon/upstream/pacer.h"
+#include "daemon/upstream/token_broker.h"
+#include "daemon/upstream/token_files.h"
 #include "daemon/wire/host.h"
 
 namespace talkjsd::session {
@@ -31,11 +33,10 @@ namespace talkjsd::session {
 class Session : private upstream::ConnectionListener, private InboxHost {
  public:
   struct Options {
-    Info first;  // as the registry made it; it has a user
-    std::optional<upstream::UserWrite> user_attributes;
+    Info first;                        // as the registry made it
+    std::shared_ptr<const Spec> spec;  // it has a user
     // Made once, with the first login; null: none.
     std::shared_ptr<const upstream::Request> push_at_login;
-    Credentials credentials;
     wire::BaseUrls urls;
     int message_subscriptions = 30;
     std::shared_ptr<Restored> restored;  // null: a new session
@@ -51,6 +52,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
     Metrics& metrics;
     upstream::Pacer& pacer;
     Keeper& keeper;
+    upstream::TokenFiles& token_files;
+    upstream::TokenBroker& token_broker;
   };
   // `changed` gets each new snapshot (its version is not set), on the shard.
   Session(Options options, Environment environment, std::function<void(const Info&)> changed);
@@ -60,8 +63,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   // Closes the connection; calls under way end with `why`. Nothing is emitted afterwards. `closed`
   // runs when the socket is gone; destroy the session then, or earlier to drop the socket.
   void Stop(const absl::Status& why, std::function<void()> closed);
-  // Newer credentials of the same kind, or replaced ones of another.
-  void ReplaceCredentials(Credentials credentials);
+  // The same session with other credentials: newer ones, or ones of another kind.
+  void ReplaceCredentials(std::shared_ptr<const Spec> spec);
   // What changed since it was last asked; nothing before the first complete login.
   std::optional<SessionStore::Progress> TakeProgress();
   void CallUpstream(upstream::Request request, Duration timeout, upstream::CallDone done);
@@ -86,7 +89,8 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   void CountRecovered(int messages) override;
   void CountSwept(int conversations) override;
 
-  std::unique_ptr<upstream::TokenSource> MakeTokens() const;
+  std::unique_ptr<upstream::TokenSource> MakeTokens();
+  std::unique_ptr<upstream::TokenSource> MakeFetcher();
   void WriteUser();
   void WritePush();
   State StateOf(const upstream::Connection::Status& status) const;
@@ -95,10 +99,10 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   void Publish();
 
   Info info_;
-  std::optional<upstream::UserWrite> user_attributes_;
+  std::shared_ptr<const Spec> spec_;                        // shared with the registry
+  bool user_to_write_;                                      // the spec's user attributes
   std::shared_ptr<const upstream::Request> push_at_login_;  // null once TalkJS has answered
   std::unique_ptr<std::string> push_trouble_;               // null: none
-  Credentials credentials_;
   const wire::BaseUrls urls_;
   const Environment env_;
   const std::function<void(const Info&)> changed_;

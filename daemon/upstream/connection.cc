@@ -172,8 +172,13 @@ void Connection::UnsubscribeUser(const std::string& id) {
 }
 
 void Connection::ReplaceTokens(std::unique_ptr<TokenSource> tokens) {
+  // The app may exist by now, or the one whose id was mistyped.
+  if (protocol_.phase() == Phase::kFailed) CheckApp();
   tokens_ = std::move(tokens);
-  status_.short_token_seconds.reset();
+  AskForNewToken();
+}
+
+void Connection::AskForNewToken() {
   protocol_.OnCredentialsReplaced(env_.clock.Now());
   Run();
 }
@@ -289,19 +294,25 @@ void Connection::Do(NeedToken&& action) {
 }
 
 void Connection::Do(PhaseChanged&& action) {
+  // What was wrong with the credentials is over when the session goes on; a lost connection is the
+  // reason until there is another.
+  const bool goes_on = status_.phase == Phase::kWaitingForToken || status_.phase == Phase::kFailed;
   status_.phase = action.phase;
-  if (!action.why.ok() || action.phase == Phase::kReady) status_.why = std::move(action.why);
+  if (!action.why.ok() || action.phase == Phase::kReady || goes_on) {
+    status_.why = std::move(action.why);
+  }
   StatusChanged();
 }
 
 void Connection::Do(LoggedIn&& action) {
-  env_.metrics.token_refreshes->Increment();
   if (listener_ != nullptr) listener_->OnLoggedIn(action.state_kept);
   protocol_.SendQueued(env_.clock.Now());
 }
 
-void Connection::Do(ShortLivedToken&& action) {
-  status_.short_token_seconds = action.seconds;
+void Connection::Do(TokenAccepted&& action) {
+  env_.metrics.token_refreshes->Increment();
+  if (status_.short_token_seconds == action.short_seconds) return;
+  status_.short_token_seconds = action.short_seconds;
   StatusChanged();
 }
 

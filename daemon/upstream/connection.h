@@ -105,6 +105,8 @@ class Connection {
   // Newer credentials: used at once, a live session goes on with the old token until the new one is
   // accepted.
   void ReplaceTokens(std::unique_ptr<TokenSource> tokens);
+  // The token source has news: as if it had been replaced.
+  void AskForNewToken();
 
   const Status& status() const { return status_; }
 
@@ -129,7 +131,7 @@ class Connection {
   void Do(NeedToken&& action);
   void Do(PhaseChanged&& action);
   void Do(LoggedIn&& action);
-  void Do(ShortLivedToken&& action);
+  void Do(TokenAccepted&& action);
   void Do(FrameReceived&& action);
   void Do(Completed&& action);
   void Do(ProtocolError&& action);

@@ -37,8 +37,10 @@ constexpr Duration kMinRenewalGap = seconds(5);
 // first delay again.
 constexpr Duration kStableAfter = seconds(30);
 
-// Logins that TalkJS ends sooner than that: after so many the next ones are paced.
+// Logins that TalkJS ends sooner than that: after so many, each gets a least distance from the one
+// before, up to this one.
 constexpr int kFreeLogins = 3;
+constexpr Duration kMaxLoginGap = seconds(5);
 
 // A TalkJS that says again and again what is not understood has everything read again this often.
 constexpr Duration kLoseStatePause = seconds(30);
@@ -51,18 +53,18 @@ Duration RefreshDelay(int64_t lifetime_seconds) {
       std::chrono::duration<double>(lifetime_seconds / 2.0));
 }
 
+absl::Status Unavailable(std::string_view message) {
+  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
+}
+
+}  // namespace
+
 Duration SourceRetryDelay(int failures, Random& random) {
   Duration ceiling = seconds(1);
   for (int i = 1; i < failures && ceiling < seconds(60); ++i) ceiling *= 2;
   ceiling = std::min<Duration>(ceiling, seconds(60));
   return random.Between(ceiling / 2, ceiling);
 }
-
-absl::Status Unavailable(std::string_view message) {
-  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
-}
-
-}  // namespace
 
 Protocol::Protocol(Random& random) : random_(random) {}
 
@@ -132,6 +134,7 @@ void Protocol::ForgetSocket() {
 void Protocol::WantToken(TokenCause cause) {
   if (token_asked_) return;
   token_asked_ = true;
+  asked_cause_ = cause;
   retry_token_at_ = kNever;
   Emit(NeedToken{cause, refusals_});
 }
@@ -143,6 +146,7 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
   switch (result.kind) {
     case TokenResult::Kind::kToken:
       token_failures_ = 0;
+      retry_token_at_ = kNever;
       token_ = std::move(result.token);
       token_fresh_ = true;
       if (!socket_wanted_) {
@@ -154,8 +158,16 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
       }
       return;
     case TokenResult::Kind::kRetry:
+    case TokenResult::Kind::kTrouble:
       ++token_failures_;
-      retry_cause_ = token_.has_value() ? TokenCause::kRenewal : TokenCause::kFirst;
+      retry_cause_ = token_.has_value() ? TokenCause::kRenewal
+                     : refusals_ > 0    ? TokenCause::kRefused
+                                        : TokenCause::kFirst;
+      if (result.kind == TokenResult::Kind::kTrouble && !token_.has_value()) {
+        WaitForToken(result.why);
+        retry_token_at_ = now + SourceRetryDelay(token_failures_, random_);
+        return;
+      }
       retry_token_at_ = now + SourceRetryDelay(token_failures_, random_);
       // A renewal that fails is no trouble yet for a session whose present token works. Without one
       // the session is as far from TalkJS as with a socket that does not open: calls wait, and no
@@ -165,15 +177,25 @@ void Protocol::OnToken(TokenResult result, MonoTime now) {
     case TokenResult::Kind::kWait:
       if (token_.has_value())
         return;  // a renewal that cannot be had: the present token serves until it expires
-      if (socket_wanted_) Emit(CloseSocket{});
-      ForgetSocket();
-      Enter(Phase::kWaitingForToken, result.why);
-      TakeBackCalls();
+      if (asked_cause_ == TokenCause::kRenewal) {
+        // TalkJS ended the login meanwhile: what did not renew it may begin another one.
+        WantToken(TokenCause::kExpired);
+        return;
+      }
+      WaitForToken(result.why);
       return;
     case TokenResult::Kind::kFatal:
       Fail(result.why);
       return;
   }
+}
+
+// Until there is a token a socket is of no use.
+void Protocol::WaitForToken(const absl::Status& why) {
+  if (socket_wanted_) Emit(CloseSocket{});
+  ForgetSocket();
+  Enter(Phase::kWaitingForToken, why);
+  TakeBackCalls();
 }
 
 void Protocol::OnCredentialsReplaced(MonoTime now) {
@@ -309,6 +331,9 @@ void Protocol::OnLoginAnswer(int status, const Reply& reply, MonoTime now) {
       WantToken(TokenCause::kRefused);
     } else {
       // The source hands out tokens that TalkJS refuses: no loop as fast as they come.
+      WaitForToken(MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_TOKEN_REFUSED,
+                             "TalkJS refuses the tokens that it is given: check that they are "
+                             "signed with the key of this app; another one is asked for"));
       retry_cause_ = TokenCause::kRefused;
       retry_token_at_ = now + SourceRetryDelay(refusals_, random_);
     }
@@ -347,8 +372,10 @@ void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
     }
   }
   refresh_at_ = kNever;
+  TokenAccepted accepted;
+  if (lifetime.has_value() && *lifetime < kShortLifetimeSeconds) accepted.short_seconds = lifetime;
+  Emit(accepted);
   if (lifetime.has_value()) {
-    if (*lifetime < kShortLifetimeSeconds) Emit(ShortLivedToken{*lifetime});
     refresh_at_ = now + std::max<Duration>(RefreshDelay(*lifetime), kMinRenewalGap);
   }
   const bool renewal = login_ == Login::kRenewing;
@@ -361,6 +388,7 @@ void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
   }
 
   stable_at_ = now + kStableAfter;
+  logged_in_at_ = now;
   const bool state_kept = std::exchange(restart_announced_, false);
   Enter(Phase::kReady);
   BeginDraining();
@@ -368,16 +396,23 @@ void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
   Emit(LoggedIn{state_kept});
 }
 
-// session.expired, or a 401 for an ordinary call (3.6).
-void Protocol::LogInAgain(TokenCause cause, MonoTime now) {
+// session.expired, or a 401 for an ordinary call (3.6). `pause`: what the caller wants waited.
+void Protocol::LogInAgain(TokenCause cause, Duration pause, MonoTime now) {
   LoginVoid();
   if (token_fresh_) {
     SendLogin(now);
-  } else if (++logins_void_ <= kFreeLogins) {
+    return;
+  }
+  MonoTime at = now + pause;
+  if (++logins_void_ > kFreeLogins) {
+    const Duration gap = SourceRetryDelay(logins_void_ - kFreeLogins, random_);
+    at = std::max(at, logged_in_at_ + std::min(gap, kMaxLoginGap));
+  }
+  if (at <= now) {
     WantToken(cause);
   } else {
     retry_cause_ = cause;
-    retry_token_at_ = now + SourceRetryDelay(logins_void_ - kFreeLogins, random_);
+    retry_token_at_ = at;
   }
 }
 
@@ -451,7 +486,7 @@ void Protocol::OnText(std::string_view text, MonoTime now) {
   }
   Emit(std::move(received));
   if (!not_understood.ok()) NotUnderstood(not_understood, now);
-  if (expired && IsLoggedIn()) LogInAgain(TokenCause::kExpired, now);
+  if (expired && IsLoggedIn()) LogInAgain(TokenCause::kExpired, Duration::zero(), now);
 }
 
 // It may have been an event. Without a login the next one has everything read anyway.

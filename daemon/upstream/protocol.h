@@ -46,9 +46,10 @@ enum class TokenCause {
 struct TokenResult {
   enum class Kind {
     kToken,
-    kRetry,  // TalkJS, which hands it out, is in trouble: asked again with back-off
-    kWait,   // none can be had until somebody supplies one
-    kFatal,  // none will ever be had with these credentials
+    kRetry,    // TalkJS, which hands it out, is in trouble: asked again with back-off
+    kTrouble,  // the app's own source is: likewise, but without a usable token the session waits
+    kWait,     // none can be had until somebody supplies one
+    kFatal,    // none will ever be had with these credentials
   };
   Kind kind = Kind::kRetry;
   Secret token;
@@ -91,8 +92,9 @@ struct LoggedIn {
   // was known.
   bool state_kept = false;
 };
-struct ShortLivedToken {
-  int64_t seconds;
+// A login or renewal succeeded.
+struct TokenAccepted {
+  std::optional<int64_t> short_seconds;  // its lifetime, where that is too short for comfort
 };
 // A PUBLISH frame's events, in order. Acknowledge it when they have been handed over.
 struct FrameReceived {
@@ -118,8 +120,12 @@ struct SubscribedLate {
 };
 
 using Action = std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged,
-                            LoggedIn, ShortLivedToken, FrameReceived, Completed, ProtocolError,
+                            LoggedIn, TokenAccepted, FrameReceived, Completed, ProtocolError,
                             StateLost, SubscribedLate>;
+
+// The pause after so many failures in a row (from 1): half of 1, 2, 4, ... 60 s, or up to all of
+// it.
+Duration SourceRetryDelay(int failures, Random& random);
 
 // Single-threaded.
 class Protocol {
@@ -175,6 +181,7 @@ class Protocol {
     MonoTime not_before{};
     CallDone done;
     int server_errors = 0;
+    int refusals = 0;  // 401 answers
     bool subscription = false;
     bool refused = false;  // before; for now
     bool sent = false;
@@ -190,7 +197,8 @@ class Protocol {
   void SendLogin(MonoTime now);
   void OnLoginAnswer(int status, const Reply& reply, MonoTime now);
   void OnLoginAccepted(const Reply& reply, MonoTime now);
-  void LogInAgain(TokenCause cause, MonoTime now);
+  void LogInAgain(TokenCause cause, Duration pause, MonoTime now);
+  void WaitForToken(const absl::Status& why);
   void LoginVoid();
   bool IsLoggedIn() const { return login_ == Login::kReady || login_ == Login::kRenewing; }
   void OnAnswer(Pending pending, Reply reply, MonoTime now);
@@ -231,12 +239,14 @@ class Protocol {
   bool restart_announced_ = false;
   ReconnectBackoff backoff_;
   MonoTime stable_at_ = kNever;  // logged in so long that the back-off starts anew
+  MonoTime logged_in_at_{};
 
   // Login.
   Login login_ = Login::kNone;
   int64_t login_request_ = -1;
   std::optional<Secret> token_;
   bool token_asked_ = false;
+  TokenCause asked_cause_ = TokenCause::kFirst;
   bool token_fresh_ = false;  // not yet sent
   int refusals_ = 0;          // 401 answers to login in a row
   int logins_void_ = 0;       // ended by TalkJS since one lasted

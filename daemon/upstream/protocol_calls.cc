@@ -23,6 +23,9 @@ constexpr Duration kDrainGap = milliseconds(100);
 // realtime.md 3.5.
 constexpr int kMaxServerErrors = 10;
 
+// A call that is refused again after a new login: from this time on the logins are paced.
+constexpr int kFreeRefusals = 3;
+
 constexpr size_t kUsersPerSubscribe = 1000;
 
 absl::Status Unavailable(std::string_view message) {
@@ -105,8 +108,12 @@ void Protocol::Drain(MonoTime now) {
 void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
   const int status = reply.status;
   if (status == 401) {
+    Duration pause = Duration::zero();
+    if (++pending.refusals > kFreeRefusals) {
+      pause = SourceRetryDelay(pending.refusals - kFreeRefusals, random_);
+    }
     if (!pending.subscription) Requeue(std::move(pending));
-    if (IsLoggedIn()) LogInAgain(TokenCause::kRefused, now);
+    if (IsLoggedIn()) LogInAgain(TokenCause::kRefused, pause, now);
     return;
   }
   if (status == 429 || (status == 500 && ++pending.server_errors < kMaxServerErrors)) {

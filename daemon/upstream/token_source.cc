@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/base/error.h"
+#include "daemon/upstream/token_check.h"
 #include "daemon/wire/json.h"
 #include "daemon/wire/jwt.h"
 #include "daemon/wire/path.h"
@@ -39,13 +40,15 @@ TokenResult Found(Secret token, std::optional<int64_t> expires_at) {
 
 class StaticTokenSource : public TokenSource {
  public:
-  StaticTokenSource(Secret token, const Clock& clock) : token_(std::move(token)), clock_(clock) {
-    auto claims = wire::ReadJwt(token_.Expose());
-    if (claims.ok()) expires_ = claims->expires;
-  }
+  StaticTokenSource(Secret token, const Clock& clock)
+      : token_(std::move(token)), clock_(clock), expires_(TokenExpiry(token_.Expose())) {}
 
   void Get(const NeedToken& need, Done done) override {
-    const bool expired = expires_.has_value() && *expires_ * 1000 <= clock_.WallMillis();
+    if (need.cause == TokenCause::kExpired) login_ended_ = true;
+    // By this host's clock, or by TalkJS's, which first ended the login and then refused the token.
+    const bool expired =
+        expires_.has_value() && (*expires_ * 1000 <= clock_.WallMillis() ||
+                                 (login_ended_ && need.cause == TokenCause::kRefused));
     if (need.cause == TokenCause::kRenewal && std::exchange(given_, true)) {
       done(Failure(TokenResult::Kind::kWait, absl::StatusCode::kFailedPrecondition,
                    v1::ERROR_REASON_TOKEN_EXPIRED, "the token cannot be renewed; use SetToken"));
@@ -68,8 +71,32 @@ class StaticTokenSource : public TokenSource {
  private:
   const Secret token_;
   const Clock& clock_;
-  std::optional<int64_t> expires_;
+  const std::optional<int64_t> expires_;
   bool given_ = false;
+  bool login_ended_ = false;  // by TalkJS, since the token was made
+};
+
+class FirstTokenSource : public TokenSource {
+ public:
+  FirstTokenSource(Secret first, std::unique_ptr<TokenSource> next, const Clock& clock)
+      : first_(std::move(first)), next_(std::move(next)), clock_(clock) {}
+
+  void Get(const NeedToken& need, Done done) override {
+    const Secret token = std::exchange(first_, Secret());
+    if (!token.empty()) {
+      const std::optional<int64_t> expires = TokenExpiry(token.Expose());
+      if (!expires.has_value() || *expires * 1000 > clock_.WallMillis()) {
+        done(Found(token, expires));
+        return;
+      }
+    }
+    next_->Get(need, std::move(done));
+  }
+
+ private:
+  Secret first_;  // until it has been asked for
+  const std::unique_ptr<TokenSource> next_;
+  const Clock& clock_;
 };
 
 class SigningKeyTokenSource : public TokenSource {
@@ -190,6 +217,11 @@ class BokenTokenSource : public TokenSource {
 
 std::unique_ptr<TokenSource> MakeStaticTokenSource(Secret token, const Clock& clock) {
   return std::make_unique<StaticTokenSource>(std::move(token), clock);
+}
+
+std::unique_ptr<TokenSource> MakeFirstTokenSource(Secret first, std::unique_ptr<TokenSource> next,
+                                                  const Clock& clock) {
+  return std::make_unique<FirstTokenSource>(std::move(first), std::move(next), clock);
 }
 
 std::unique_ptr<TokenSource> MakeSigningKeyTokenSource(std::string app_id, std::string user_id,

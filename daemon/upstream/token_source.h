@@ -19,14 +19,28 @@ class TokenSource {
  public:
   // Called once, on the loop, perhaps from within Get; never after the source's destruction.
   using Done = std::function<void(TokenResult)>;
+  // Called on the loop when the source has news unasked: a token is worth asking for. Not from
+  // within Get, never after the source's destruction.
+  using News = std::function<void()>;
 
   virtual ~TokenSource() = default;
   // One request at a time: a new one makes the former one's answer void.
   virtual void Get(const NeedToken& need, Done done) = 0;
 };
 
+// Whom the tokens are for, and what every source needs.
+struct TokenOwner {
+  std::string app_id;
+  std::string user_id;
+  const Clock& clock;
+};
+
 // A token somebody supplied. When it expires or is refused, the session waits for another one.
 std::unique_ptr<TokenSource> MakeStaticTokenSource(Secret token, const Clock& clock);
+
+// Gives `first` at the first request, unless it has expired, and then what `next` gives.
+std::unique_ptr<TokenSource> MakeFirstTokenSource(Secret first, std::unique_ptr<TokenSource> next,
+                                                  const Clock& clock);
 
 // Mints tokens with the app's secret key (realtime.md 4.3).
 std::unique_ptr<TokenSource> MakeSigningKeyTokenSource(std::string app_id, std::string user_id,

@@ -13,6 +13,7 @@
 #include "talkjs/sidecar/v1/message_service.grpc.pb.h"
 #include "talkjs/sidecar/v1/session_service.grpc.pb.h"
 #include "talkjs/sidecar/v1/user_service.grpc.pb.h"
+#include "token_provider_impl.h"
 
 namespace talkjsd::client {
 
@@ -74,6 +75,12 @@ std::unique_ptr<SessionWatch> Client::WatchSessions(const v1::WatchSessionsReque
                                                     SessionWatchOptions options) {
   return std::unique_ptr<SessionWatch>(new SessionWatch(
       std::make_unique<SessionWatch::Impl>(impl_->connection, request, std::move(options))));
+}
+
+std::unique_ptr<TokenProvider> Client::ProvideTokens(const v1::TokenRegistration& registration,
+                                                     TokenProviderOptions options) {
+  return std::unique_ptr<TokenProvider>(new TokenProvider(
+      std::make_unique<TokenProvider::Impl>(impl_->connection, registration, std::move(options))));
 }
 
 Status Client::CreateSession(const v1::CreateSessionRequest& request,

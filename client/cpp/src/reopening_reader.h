@@ -22,10 +22,10 @@ namespace talkjsd::client {
 
 // One thread calls Read(); Cancel() comes from any. `open` starts the call with the request as it
 // should be now: it is asked at each opening.
-template <class Response>
+template <class Response, class Stream = grpc::ClientReader<Response>>
 class ReopeningReader {
  public:
-  using Call = std::unique_ptr<grpc::ClientReader<Response>>;
+  using Call = std::unique_ptr<Stream>;
   using Open = std::function<Call(grpc::ClientContext*)>;
 
   ReopeningReader(std::shared_ptr<Connection> connection, StreamOptions options, Open open)
@@ -58,6 +58,9 @@ class ReopeningReader {
   }
 
   const Status& status() const { return status_; }
+
+  // The reading thread's: the open call, after a Read that returned true.
+  Stream& stream() { return *call_; }
 
   void Cancel() {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -40,8 +40,13 @@ TEST(PeerTableTest, FindsTheLatestOwnerOfADescriptor) {
 
 class FakeCall : public LiveCall {
  public:
+  explicit FakeCall(std::string session_id = "") : session_id_(std::move(session_id)) {}
   void End(const absl::Status& status) override { end = status; }
+  bool IsOverAlone(const std::string& id) const override { return id == session_id_; }
   absl::Status end;
+
+ private:
+  const std::string session_id_;
 };
 
 TEST(CallSetTest, CountsAgainstItsLimitAndNamesIt) {
@@ -66,6 +71,30 @@ TEST(CallSetTest, ADrainEndsAllAndRefusesNewOnes) {
   EXPECT_FALSE(calls.WaitUntilEmpty(SystemClock().Now()));
   calls.Remove(call.get());
   EXPECT_TRUE(calls.WaitUntilEmpty(SystemClock().Now()));
+}
+
+TEST(CallSetTest, TellsWhenTheCallsOverASessionAreGone) {
+  CallSet calls("", 0);
+  const auto first = std::make_shared<FakeCall>("alice");
+  const auto second = std::make_shared<FakeCall>("alice");
+  const auto other = std::make_shared<FakeCall>("bob");
+  for (const auto& call : {first, second, other}) ASSERT_TRUE(calls.Add(call).ok());
+  const MonoTime now = SystemClock().Now();
+  const MonoTime deadline = now + std::chrono::seconds(1);
+  std::string told;
+  calls.WhenGone("nobody", deadline, [&] { told.append("n"); });
+  EXPECT_EQ(told, "n");
+  calls.WhenGone("alice", deadline, [&] { told.append("a"); });
+  calls.WhenGone("bob", deadline, [&] { told.append("b"); });
+  calls.Remove(first.get());
+  calls.Tick(now);
+  EXPECT_EQ(told, "n");
+  calls.Remove(second.get());
+  EXPECT_EQ(told, "na");
+  calls.Tick(deadline);
+  EXPECT_EQ(told, "nab") << "one that does not end is not waited for";
+  calls.Remove(other.get());
+  EXPECT_EQ(told, "nab");
 }
 
 class Work : public Runnable {

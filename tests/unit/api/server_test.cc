@@ -111,6 +111,44 @@ TEST_F(ServerTest, AnotherKindOfCredentialsNamesTheSessionThatIsThere) {
   EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(status).metadata().at("session_id"), id);
 }
 
+TEST_F(ServerTest, AUserIsGivenLater) {
+  grpc::ClientContext create_context;
+  v1::CreateSessionRequest create;
+  create.set_app_id("demo");
+  v1::CreateSessionResponse created;
+  ASSERT_TRUE(sessions_->CreateSession(&create_context, create, &created).ok());
+  EXPECT_EQ(created.session().state(), v1::SESSION_STATE_AWAITING_ME);
+  EXPECT_TRUE(created.session().has_expire_time());
+  const std::string alice = CreateSession("alice");
+
+  v1::SetMeRequest request;
+  request.set_session_id(created.session().session_id());
+  v1::SetMeResponse response;
+  const auto set = [&] {
+    grpc::ClientContext context;
+    return sessions_->SetMe(&context, request, &response);
+  };
+  EXPECT_EQ(Why(set()), Expected(StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"));
+  request.set_user_id("alice");
+  const grpc::Status taken = set();
+  EXPECT_EQ(Why(taken), Expected(StatusCode::ALREADY_EXISTS, "SESSION_ALREADY_EXISTS"));
+  EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(taken).metadata().at("session_id"), alice);
+  request.mutable_user()->set_id("bob");
+  request.mutable_user()->set_name("Bob");
+  ASSERT_TRUE(set().ok());
+  EXPECT_EQ(response.session().user_id(), "bob");
+  EXPECT_EQ(response.warnings_size(), 1) << "no role";
+  EXPECT_EQ(Why(set()), Expected(StatusCode::FAILED_PRECONDITION, "ME_ALREADY_SET"));
+
+  v1::SetTokenRequest token;
+  token.set_session_id(alice);
+  token.set_token("x.y.z");
+  v1::SetTokenResponse answer;
+  grpc::ClientContext token_context;
+  EXPECT_EQ(Why(sessions_->SetToken(&token_context, token, &answer)),
+            Expected(StatusCode::FAILED_PRECONDITION, "WRONG_CREDENTIAL_KIND"));
+}
+
 TEST_F(ServerTest, WatchSessionsGivesASnapshotThenChanges) {
   const std::string alice = CreateSession("alice");
   grpc::ClientContext context;
@@ -172,9 +210,8 @@ TEST_F(ServerTest, UnreadsOverSeveralSessionsReportTheEndOfOne) {
 
 TEST_F(ServerTest, WhatThisVersionLacksSaysSo) {
   const std::string missing = Expected(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED");
-  for (const char* method : {"SessionService/SetMe", "SessionService/SetToken",
-                             "SessionService/ProvideTokens", "EventService/Acknowledge",
-                             "EventService/ListSubscriptions", "EventService/DeleteSubscription"}) {
+  for (const char* method : {"EventService/Acknowledge", "EventService/ListSubscriptions",
+                             "EventService/DeleteSubscription"}) {
     EXPECT_EQ(Why(CallRaw(channel_, std::string("/talkjs.sidecar.v1.") + method, "")), missing)
         << method;
   }

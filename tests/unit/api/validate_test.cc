@@ -103,6 +103,69 @@ TEST(ValidateTest, CreateSession) {
   });
 }
 
+TEST(ValidateTest, TokenFetchers) {
+  const auto fetcher = [](const std::string& text) {
+    return "app_id: 'demo' token_fetcher { " + text + " }";
+  };
+  const auto http = [&](const std::string& text) {
+    return fetcher("http { url: 'https://example.com/t' " + text + " }");
+  };
+  std::string headers;
+  for (int i = 0; i < 33; ++i) headers += "headers { key: 'X-" + std::to_string(i) + "' } ";
+  Check<v1::CreateSessionRequest>({
+      {fetcher(""), "token_fetcher.source is required"},
+      {fetcher("initial_token: '' file { path: '/t' }"), "token_fetcher.initial_token is required"},
+      {fetcher("http {}"), "token_fetcher.http.url is required"},
+      {fetcher("http { url: 'ftp://example.com' }"), "token_fetcher.http.url"},
+      {fetcher("http { url: 'wss://example.com' }"), "token_fetcher.http.url must begin"},
+      {fetcher("http { url: 'https://u:p@example.com' }"), "token_fetcher.http.url"},
+      {fetcher("http { url: 'http://" + Long(2048) + "' }"), "token_fetcher.http.url"},
+      {http(""), ""},
+      {http("method: 'GET' token_field: 'a.b' timeout { nanos: 100000000 }"), ""},
+      {http("method: 'get'"), "token_fetcher.http.method"},
+      {http("timeout { nanos: 99999999 }"), "token_fetcher.http.timeout"},
+      {http("timeout { seconds: 60 nanos: 1 }"), "token_fetcher.http.timeout"},
+      {http("timeout { seconds: -1 }"), "token_fetcher.http.timeout"},
+      {http("token_field: '" + Long(256) + "'"), "token_fetcher.http.token_field"},
+      {http(headers), "at most 32"},
+      {http("headers { key: 'X-A' value: 'b' }"), ""},
+      {http("headers { key: 'X A' value: 'b' }"), "has a name"},
+      {http("headers { key: '' value: 'b' }"), "has a name"},
+      {http("headers { key: 'X-A' value: 'a\\nb' }"), "has a value"},
+      {http("headers { key: 'X-A' value: '" + Long(4097) + "' }"), "has a value"},
+      {fetcher("provider {}"), ""},
+      {fetcher("provider { provider_name: '" + Long(256) + "' }"), "provider_name"},
+      {fetcher("file {}"), "token_fetcher.file.path is required"},
+      {fetcher("file { path: 'relative' }"), "token_fetcher.file.path must be"},
+      {fetcher("file { path: '/run/t' }"), ""},
+  });
+}
+
+TEST(ValidateTest, UsersAndTokensOfSessions) {
+  Check<v1::SetMeRequest>({
+      {"user_id: 'u'", "session_id is required"},
+      {"session_id: 's'", "me is required"},
+      {"session_id: 's' user_id: ''", "user_id is required"},
+      {"session_id: 's' user { id: 'u' }", "user.name is required"},
+      {"session_id: 's' user_id: 'u'", ""},
+  });
+  Check<v1::SetTokenRequest>({
+      {"token: 't'", "session_id is required"},
+      {"session_id: 's'", "token is required"},
+      {"session_id: 's' token: '" + Long(16 * 1024 + 1) + "'", "token must be"},
+      {"session_id: 's' token: 't'", ""},
+  });
+  Check<v1::ProvideTokensRequest>({
+      {"", "message is required"},
+      {"registration {}", ""},
+      {"registration { provider_name: '" + Long(256) + "' }", "registration.provider_name"},
+      {"registration { session_ids: '' }", "registration.session_ids"},
+      {"answer { query_id: 'q' }", "answer.outcome is required"},
+      {"answer { query_id: 'q' token: '' }", ""},
+      {"answer { query_id: 'q' failure: 'no' }", ""},
+  });
+}
+
 TEST(ValidateTest, SendMessage) {
   const std::string to = "session_id: 's' conversation_id: 'c' ";
   std::string umlauts;

@@ -96,6 +96,12 @@ class FakeDaemon {
   Unary<pb::GetSessionRequest, pb::GetSessionResponse> get_session;
   Unary<pb::ListSessionsRequest, pb::ListSessionsResponse> list_sessions;
   Unary<pb::SendMessageRequest, pb::SendMessageResponse> send_message;
+  Unary<pb::SetMeRequest, pb::SetMeResponse> set_me;
+  Unary<pb::SetTokenRequest, pb::SetTokenResponse> set_token;
+  std::function<grpc::Status(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<pb::ProvideTokensResponse, pb::ProvideTokensRequest>*)>
+      provide_tokens;
   Streaming<pb::StreamMessagesRequest, pb::StreamMessagesResponse> stream_messages;
   Streaming<pb::StreamUnreadsRequest, pb::StreamUnreadsResponse> stream_unreads;
   Streaming<pb::WatchSessionsRequest, pb::WatchSessionsResponse> watch_sessions;
@@ -139,6 +145,20 @@ class FakeDaemon {
     grpc::Status ListSessions(grpc::ServerContext*, const pb::ListSessionsRequest* request,
                               pb::ListSessionsResponse* response) override {
       return Answer(fake_->list_sessions, *request, response);
+    }
+    grpc::Status SetMe(grpc::ServerContext*, const pb::SetMeRequest* request,
+                       pb::SetMeResponse* response) override {
+      return Answer(fake_->set_me, *request, response);
+    }
+    grpc::Status SetToken(grpc::ServerContext*, const pb::SetTokenRequest* request,
+                          pb::SetTokenResponse* response) override {
+      return Answer(fake_->set_token, *request, response);
+    }
+    grpc::Status ProvideTokens(
+        grpc::ServerContext* context,
+        grpc::ServerReaderWriter<pb::ProvideTokensResponse, pb::ProvideTokensRequest>* stream)
+        override {
+      return Answer(fake_->provide_tokens, context, stream);
     }
     grpc::Status WatchSessions(grpc::ServerContext* context,
                                const pb::WatchSessionsRequest* request,

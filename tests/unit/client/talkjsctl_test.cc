@@ -17,6 +17,7 @@ namespace talkjsd::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 struct Outcome {
@@ -369,6 +370,127 @@ TEST_F(TalkjsctlTest, CreateTakesEverythingAboutTheUserAndItsDevice) {
   EXPECT_EQ(got.device_token().provider(), pb::PUSH_PROVIDER_APNS);
   EXPECT_EQ(got.device_token().push_registration_id(), "device-token");
   EXPECT_TRUE(got.enable_push_notifications());
+}
+
+TEST_F(TalkjsctlTest, FetchersAreSetAsTheOptionsSay) {
+  pb::CreateSessionRequest seen;
+  daemon_.create_session = [&](const auto& request, auto* response) {
+    seen = request;
+    response->mutable_session()->set_session_id("s-1");
+    return grpc::Status::OK;
+  };
+  environment_ = {"TALKJSD_TOKEN=from-the-environment"};
+  const std::vector<std::string> create = {"session", "create", "--app-id", "demo", "--user", "a"};
+  const auto with = [&](std::vector<std::string> more, const std::string& input = "") {
+    more.insert(more.begin(), create.begin(), create.end());
+    return Run(more, input);
+  };
+  EXPECT_EQ(with({"--token-url", "https://x/t", "--token-url-method", "GET", "--token-url-field",
+                  "a.b", "--token-url-timeout", "2.5", "--token-url-header-file", "-"},
+                 "X-One: 1\n\nAuthorization:  Bearer a:b \n")
+                .exit_code,
+            0);
+  const pb::HttpTokenSource& http = seen.token_fetcher().http();
+  EXPECT_EQ(http.url(), "https://x/t");
+  EXPECT_EQ(http.method(), "GET");
+  EXPECT_EQ(http.token_field(), "a.b");
+  EXPECT_EQ(http.timeout().seconds(), 2);
+  EXPECT_EQ(http.timeout().nanos(), 500'000'000);
+  EXPECT_EQ(http.headers().at("X-One"), "1");
+  EXPECT_EQ(http.headers().at("Authorization"), "Bearer a:b");
+  EXPECT_FALSE(seen.token_fetcher().has_initial_token());
+  EXPECT_EQ(
+      with({"--watch-token-file", "/run/t", "--initial-token-file", "-"}, "first\n").exit_code, 0);
+  EXPECT_EQ(seen.token_fetcher().file().path(), "/run/t");
+  EXPECT_EQ(seen.token_fetcher().initial_token(), "first");
+  EXPECT_EQ(with({"--token-provider", ""}).exit_code, 0);
+  EXPECT_TRUE(seen.token_fetcher().has_provider());
+  EXPECT_EQ(with({}).exit_code, 0);
+  EXPECT_EQ(seen.token(), "from-the-environment");
+
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"--token-url", "https://x", "--watch-token-file", "/t"},
+           {"--token-url", "https://x", "--token-file", "-"},
+           {"--token-url-field", "x"},
+           {"--watch-token-file", "/t", "--token-url-method", "GET"},
+           {"--initial-token-file", "-"}}) {
+    const Outcome outcome = with(wrong, "secret");
+    EXPECT_EQ(outcome.exit_code, 2) << wrong[0];
+    EXPECT_THAT(outcome.err, Not(HasSubstr("secret")));
+  }
+  const Outcome headers =
+      with({"--token-url", "https://x", "--token-url-header-file", "-"}, "secret without colon");
+  EXPECT_EQ(headers.exit_code, 2);
+  EXPECT_THAT(headers.err, Not(HasSubstr("secret")));
+}
+
+TEST_F(TalkjsctlTest, AUserAndATokenAreSet) {
+  pb::SetMeRequest me;
+  daemon_.set_me = [&](const auto& request, auto* response) {
+    me = request;
+    response->mutable_session()->set_user_id("alice");
+    response->add_warnings("no role");
+    return grpc::Status::OK;
+  };
+  Outcome outcome = Run({"session", "set-me", "s-1", "--user", "alice", "--name", "Alice"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("alice"));
+  EXPECT_THAT(outcome.err, HasSubstr("no role"));
+  EXPECT_EQ(me.session_id(), "s-1");
+  EXPECT_EQ(me.user().name(), "Alice");
+  EXPECT_EQ(Run({"session", "set-me", "s-1", "--user", "bob"}).exit_code, 0);
+  EXPECT_EQ(me.user_id(), "bob");
+  EXPECT_EQ(Run({"session", "set-me", "s-1"}).exit_code, 2);
+
+  pb::SetTokenRequest token;
+  daemon_.set_token = [&](const auto& request, auto* response) {
+    token = request;
+    response->mutable_session()->set_session_id("s-1");
+    return grpc::Status::OK;
+  };
+  outcome = Run({"session", "set-token", "s-1", "--token-file", "-"}, " a.b.c\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(token.token(), "a.b.c");
+  EXPECT_EQ(Run({"session", "set-token", "s-1"}).exit_code, 2);
+  environment_ = {"TALKJSD_TOKEN=d.e.f"};
+  EXPECT_EQ(Run({"session", "set-token", "s-1"}).exit_code, 0);
+  EXPECT_EQ(token.token(), "d.e.f");
+}
+
+TEST_F(TalkjsctlTest, ACommandProvidesTokens) {
+  std::vector<pb::TokenAnswer> answers;
+  daemon_.provide_tokens = [&](auto*, auto* stream) {
+    pb::ProvideTokensRequest request;
+    stream->Read(&request);
+    EXPECT_EQ(request.registration().provider_name(), "backend");
+    pb::ProvideTokensResponse response;
+    response.mutable_registered();
+    for (const char* user : {"alice", "fails", "silent", "slow"}) {
+      pb::TokenQuery* query = response.add_queries();
+      query->set_app_id("demo");
+      query->set_user_id(user);
+      query->set_cause(pb::TOKEN_QUERY_CAUSE_RENEWAL);
+      const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(3);
+      query->mutable_deadline_time()->set_seconds(
+          std::chrono::duration_cast<std::chrono::seconds>(deadline.time_since_epoch()).count());
+    }
+    stream->Write(response);
+    for (int i = 0; i < 4 && stream->Read(&request); ++i) answers.push_back(request.answer());
+    return DaemonError(grpc::StatusCode::FAILED_PRECONDITION, "SESSION_DESTROYED", "it is over");
+  };
+  const std::string script =
+      "case $TALKJS_USER_ID in alice) echo \" $TALKJS_APP_ID.$TALKJSD_TOKEN_CAUSE \";; "
+      "fails) echo secret; exit 7;; silent) ;; slow) sleep 60;; esac";
+  const Outcome outcome = Run({"token", "provide", "--name", "backend", "--", "sh", "-c", script});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("SESSION_DESTROYED"));
+  EXPECT_THAT(outcome.out + outcome.err, Not(HasSubstr("secret")));
+  ASSERT_EQ(answers.size(), 4u);
+  EXPECT_EQ(answers[0].token(), "demo.RENEWAL");
+  EXPECT_THAT(answers[1].failure(), HasSubstr("code 7"));
+  EXPECT_THAT(answers[2].failure(), HasSubstr("no token"));
+  EXPECT_THAT(answers[3].failure(), HasSubstr("in time"));
+  EXPECT_EQ(Run({"token", "provide"}).exit_code, 2);
 }
 
 }  // namespace

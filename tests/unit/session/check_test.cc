@@ -103,5 +103,34 @@ TEST(CheckCreate, OtherCredentialsHaveTheirForm) {
   }
 }
 
+TEST(CheckCreate, FetchersHaveTheirLimits) {
+  CreateRequest request = Plain(CredentialKind::kHttpFetcher, "");
+  const auto with = [&](const std::function<void(upstream::HttpFetcher&)>& change) {
+    upstream::HttpFetcher http;
+    http.url = "https://example.com/token";
+    change(http);
+    request.credentials.fetcher = http;
+    return Reason(request);
+  };
+  EXPECT_EQ(with([](auto&) {}), v1::ERROR_REASON_UNSPECIFIED);
+  EXPECT_EQ(with([](auto& http) { http.method = "GET"; }), v1::ERROR_REASON_UNSPECIFIED);
+  for (const char* url : {"", "example.com", "ws://example.com/", "https://a:b@example.com/"}) {
+    EXPECT_EQ(with([&](auto& http) { http.url = url; }), v1::ERROR_REASON_INVALID_FIELD) << url;
+  }
+  EXPECT_EQ(with([](auto& http) { http.method = "PUT"; }), v1::ERROR_REASON_INVALID_FIELD);
+  EXPECT_EQ(with([](auto& http) { http.timeout = Duration::zero(); }),
+            v1::ERROR_REASON_INVALID_FIELD);
+  EXPECT_EQ(with([](auto& http) { http.timeout = std::chrono::seconds(61); }),
+            v1::ERROR_REASON_INVALID_FIELD);
+  request = Plain(CredentialKind::kFileFetcher, "");
+  request.credentials.fetcher = upstream::FileFetcher{"/run/secrets/token"};
+  EXPECT_EQ(Reason(request), v1::ERROR_REASON_UNSPECIFIED);
+  request.credentials.first_token = Secret("no token");
+  EXPECT_EQ(Reason(request), v1::ERROR_REASON_TOKEN_MALFORMED);
+  request.credentials.first_token = Secret();
+  request.credentials.fetcher = upstream::FileFetcher{"secrets/token"};
+  EXPECT_EQ(Reason(request), v1::ERROR_REASON_INVALID_FIELD);
+}
+
 }  // namespace
 }  // namespace talkjsd::session

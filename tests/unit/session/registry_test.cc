@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "daemon/base/error.h"
+#include "daemon/wire/jwt.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::session {
@@ -23,6 +25,28 @@ CreateRequest For(const std::string& user, const std::string& key = "sk_test_dem
   return request;
 }
 
+std::string TokenOf(const std::string& user, int64_t lifetime = 3600) {
+  wire::JwtClaims claims;
+  claims.token_type = "user";
+  claims.issuer = "demo";
+  claims.subject = user;
+  claims.expires = SystemClock().WallMillis() / 1000 + lifetime;
+  return std::string(wire::MintJwt(claims, Secret("sk_test_demo")).Expose());
+}
+
+// The system's clock, but its calendar can be turned on.
+class CalendarClock : public Clock {
+ public:
+  MonoTime Now() const override { return SystemClock().Now(); }
+  UnixMillis WallMillis() const override { return SystemClock().WallMillis() + ahead_; }
+  void Turn(Duration by) {
+    ahead_ += std::chrono::duration_cast<std::chrono::milliseconds>(by).count();
+  }
+
+ private:
+  std::atomic<int64_t> ahead_ = 0;
+};
+
 class RegistryTest : public testing::Test {
  protected:
   RegistryTest() : http_("") {
@@ -37,8 +61,23 @@ class RegistryTest : public testing::Test {
     options.upstream_host = "127.0.0.1:9";
     options.max_sessions = 3;
     registry_ = std::make_unique<Registry>(
-        options,
-        Registry::Environment{SystemClock(), SecureRandom(), metrics_, *journal_, http_, *tls_});
+        options, Registry::Environment{clock_, SecureRandom(), metrics_, *journal_, http_, *tls_});
+  }
+
+  // A session that awaits its user.
+  std::string CreateFor(Credentials credentials) {
+    CreateRequest request;
+    request.app_id = "demo";
+    request.credentials = std::move(credentials);
+    auto created = registry_->Create(request);
+    EXPECT_TRUE(created.ok()) << created.status();
+    return created.ok() ? created->info.session_id : "";
+  }
+  static Credentials TokenCredentials(const std::string& token) {
+    Credentials credentials;
+    credentials.kind = CredentialKind::kToken;
+    credentials.secret = Secret(token);
+    return credentials;
   }
 
   std::string Create(const std::string& user) {
@@ -59,12 +98,116 @@ class RegistryTest : public testing::Test {
     return promise.get_future().get();
   }
 
+  CalendarClock clock_;
   Metrics metrics_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<net::TlsContext> tls_;
   net::HttpClient http_;
   std::unique_ptr<Registry> registry_;
 };
+
+TEST_F(RegistryTest, AUserIsSetOnceAndForOneSession) {
+  const std::string id = CreateFor({});
+  const std::string alice = Create("alice");
+  const absl::Status taken = registry_->SetMe(id, "alice", std::nullopt).status();
+  EXPECT_EQ(taken.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(ReasonOf(taken), v1::ERROR_REASON_SESSION_ALREADY_EXISTS);
+  EXPECT_EQ(MetadataOf(taken)["session_id"], alice);
+  EXPECT_EQ(ReasonOf(registry_->SetMe(id, "", std::nullopt).status()),
+            v1::ERROR_REASON_INVALID_FIELD);
+
+  const auto set = registry_->SetMe(id, "bob", std::nullopt);
+  ASSERT_TRUE(set.ok()) << set.status();
+  EXPECT_EQ(set->user_id, "bob");
+  EXPECT_EQ(set->state, State::kConnecting);
+  EXPECT_FALSE(set->expires_at.has_value());
+  for (const char* user : {"bob", "carol"}) {
+    const absl::Status again = registry_->SetMe(id, user, std::nullopt).status();
+    EXPECT_EQ(again.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ReasonOf(again), v1::ERROR_REASON_ME_ALREADY_SET);
+  }
+  EXPECT_EQ(ReasonOf(registry_->SetMe("ses_unknown", "x", std::nullopt).status()),
+            v1::ERROR_REASON_SESSION_NOT_FOUND);
+  // It is the session of its user from now on, and does not end after ten minutes.
+  const auto found = registry_->Create([&] {
+    CreateRequest request = For("bob");
+    request.credentials = {};
+    return request;
+  }());
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->info.session_id, id);
+  clock_.Turn(std::chrono::minutes(11));
+  EXPECT_EQ(ReasonOf(Call(id)), v1::ERROR_REASON_UPSTREAM_UNAVAILABLE);
+  EXPECT_TRUE(Destroy(id).ok());
+  EXPECT_EQ(ReasonOf(registry_->SetMe(id, "x", std::nullopt).status()),
+            v1::ERROR_REASON_SESSION_DESTROYED);
+}
+
+TEST_F(RegistryTest, TheTokenOfASessionFitsItsUser) {
+  const std::string id = CreateFor(TokenCredentials(TokenOf("alice")));
+  EXPECT_EQ(ReasonOf(registry_->SetMe(id, "bob", std::nullopt).status()),
+            v1::ERROR_REASON_TOKEN_WRONG_USER);
+  EXPECT_TRUE(registry_->SetMe(id, "alice", std::nullopt).ok());
+}
+
+TEST_F(RegistryTest, ATokenIsReplacedWhereThereIsOne) {
+  const std::string id = CreateFor(TokenCredentials(TokenOf("alice")));
+  const auto set = registry_->SetToken(id, Secret(TokenOf("bob", 7200)));
+  ASSERT_TRUE(set.ok()) << set.status();
+  EXPECT_EQ(set->state, State::kAwaitingMe);
+  EXPECT_NEAR(static_cast<double>(set->token_expires_at.value_or(0)),
+              static_cast<double>(clock_.WallMillis() + 7'200'000), 10'000);
+  EXPECT_TRUE(registry_->SetMe(id, "bob", std::nullopt).ok()) << "the newer one counts";
+  const std::pair<std::string, v1::ErrorReason> bad[] = {
+      {TokenOf("alice"), v1::ERROR_REASON_TOKEN_WRONG_USER},
+      {TokenOf("bob", -1), v1::ERROR_REASON_TOKEN_EXPIRED},
+      {"x", v1::ERROR_REASON_TOKEN_MALFORMED},
+  };
+  for (const auto& [token, reason] : bad) {
+    const absl::Status refused = registry_->SetToken(id, Secret(token)).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(ReasonOf(refused), reason);
+  }
+  // A signing key is as good a place for it, a signature and nothing at all are none.
+  EXPECT_TRUE(registry_->SetToken(Create("carol"), Secret(TokenOf("carol"))).ok());
+  EXPECT_EQ(ReasonOf(registry_->SetToken("ses_unknown", Secret(TokenOf("x"))).status()),
+            v1::ERROR_REASON_SESSION_NOT_FOUND);
+  const absl::Status wrong = registry_->SetToken(CreateFor({}), Secret(TokenOf("dora"))).status();
+  EXPECT_EQ(wrong.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(wrong), v1::ERROR_REASON_WRONG_CREDENTIAL_KIND);
+}
+
+TEST_F(RegistryTest, ADestroyedSessionIsForgottenAfterAnHour) {
+  const std::string id = Create("alice");
+  EXPECT_TRUE(Destroy(id).ok());
+  clock_.Turn(std::chrono::minutes(59));
+  EXPECT_EQ(ReasonOf(registry_->GetAlive(id).status()), v1::ERROR_REASON_SESSION_DESTROYED);
+  EXPECT_TRUE(Destroy(id).ok());
+  clock_.Turn(std::chrono::minutes(1));
+  EXPECT_EQ(ReasonOf(registry_->GetAlive(id).status()), v1::ERROR_REASON_SESSION_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(Destroy(id)), v1::ERROR_REASON_SESSION_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(Call(id)), v1::ERROR_REASON_SESSION_NOT_FOUND);
+}
+
+TEST_F(RegistryTest, ARepeatWithOtherSettingsOfTheFetcherReplacesThem) {
+  CreateRequest request = For("alice");
+  request.credentials = {};
+  request.credentials.kind = CredentialKind::kProviderFetcher;
+  request.credentials.fetcher = upstream::ProviderFetcher{"one"};
+  const auto created = registry_->Create(request);
+  ASSERT_TRUE(created.ok()) << created.status();
+  const std::string id = created->info.session_id;
+  EXPECT_TRUE(registry_->CheckProvider(id, "one").ok());
+  request.credentials.fetcher = upstream::ProviderFetcher{"two"};
+  EXPECT_FALSE(registry_->Create(request)->created);
+  EXPECT_TRUE(registry_->CheckProvider(id, "two").ok());
+  for (const std::string& session : {id, Create("bob")}) {
+    EXPECT_EQ(ReasonOf(registry_->CheckProvider(session, "one")),
+              v1::ERROR_REASON_WRONG_CREDENTIAL_KIND);
+  }
+  EXPECT_EQ(ReasonOf(registry_->CheckProvider("ses_unknown", "one")),
+            v1::ERROR_REASON_SESSION_NOT_FOUND);
+}
 
 TEST_F(RegistryTest, AnAppAndUserIsOneSession) {
   auto first = registry_->Create(For("alice"));

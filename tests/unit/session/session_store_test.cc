@@ -149,6 +149,36 @@ TEST_F(SessionStoreTest, CredentialsAreForTheOwnerAloneAndGoneWithTheSession) {
   EXPECT_TRUE(Reload().empty());
 }
 
+TEST_F(SessionStoreTest, EveryKindOfCredentialsComesBackAsItWas) {
+  std::vector<Credentials> all(3);
+  upstream::HttpFetcher http;
+  http.url = "https://example.com/token?key=\"x\"";
+  http.method = "GET";
+  http.headers = {{"Authorization", Secret("Bearer \"x\"")}, {"X-Empty", Secret("")}};
+  http.token_field = "data.token";
+  http.timeout = std::chrono::milliseconds(2500);
+  all[0].kind = CredentialKind::kHttpFetcher;
+  all[0].fetcher = http;
+  all[0].first_token = Secret("a.b.c");
+  all[1].kind = CredentialKind::kFileFetcher;
+  all[1].fetcher = upstream::FileFetcher{"/run/secrets/token"};
+  all[2].kind = CredentialKind::kProviderFetcher;
+  all[2].fetcher = upstream::ProviderFetcher{""};
+  Credentials key = Alice().credentials;
+  key.first_token = Secret("d.e.f");
+  all.push_back(key);
+  all.push_back(Credentials());
+  ASSERT_TRUE(store_->Add(Alice()).ok());
+  for (const Credentials& credentials : all) {
+    SCOPED_TRACE(static_cast<int>(credentials.kind));
+    ASSERT_TRUE(store_->ReplaceCredentials("ses_alice", credentials).ok());
+    const std::vector<StoredSession> loaded = Reload();
+    ASSERT_EQ(loaded.size(), 1u);
+    EXPECT_TRUE(loaded[0].trouble.ok()) << loaded[0].trouble;
+    EXPECT_TRUE(loaded[0].credentials == credentials);
+  }
+}
+
 TEST_F(SessionStoreTest, DamagedAndMissingCredentialsAreToldWithoutTheirContent) {
   ASSERT_TRUE(store_->Add(Alice("ses_1")).ok());
   ASSERT_TRUE(store_->Add(Alice("ses_2")).ok());

@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include "daemon/base/error.h"
+#include "talkjs/sidecar/v1/errors.pb.h"
 #include "tests/unit/upstream/protocol_testing.h"
 
 namespace talkjsd::upstream {
 namespace {
 
+namespace v1 = talkjs::sidecar::v1;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -151,6 +154,10 @@ TEST_F(ProtocolLogin, ARefusedTokenIsReplacedAtOnceAndThenAtAPace) {
     ASSERT_EQ(driver_.protocol().phase(), Phase::kConnecting);
     driver_.Answer(login, 401, kError);
     if (refusal > 1) {
+      // Not by a socket that is of no use.
+      EXPECT_EQ(driver_.protocol().phase(), Phase::kWaitingForToken);
+      EXPECT_EQ(ReasonOf(driver_.phases.back().why), v1::ERROR_REASON_TOKEN_REFUSED);
+      EXPECT_EQ(driver_.closes, 1);
       const Duration ceiling = seconds(1 << (refusal - 1));
       driver_.PassAlive(ceiling / 2 - milliseconds(1));
       EXPECT_TRUE(driver_.tokens_wanted.empty());
@@ -160,10 +167,10 @@ TEST_F(ProtocolLogin, ARefusedTokenIsReplacedAtOnceAndThenAtAPace) {
     EXPECT_EQ(driver_.tokens_wanted[0].cause, TokenCause::kRefused);
     EXPECT_EQ(driver_.tokens_wanted[0].refusals, refusal);
     driver_.Token("again");
+    if (refusal > 1) driver_.Open();
     ASSERT_EQ(driver_.Count(kRenew), 1);
     login = driver_.Find(kRenew)->number;
   }
-  EXPECT_EQ(driver_.closes, 0);
 }
 
 TEST_F(ProtocolLogin, ANewerTokenThatCameMeanwhileIsTriedWhenTheFormerIsRefused) {
@@ -309,6 +316,78 @@ TEST_F(ProtocolLogin, ASourceInTroubleIsAskedAgainWithGrowingDelays) {
     asked = driver_.now();
     ceiling = std::min<Duration>(ceiling * 2, seconds(60));
   }
+}
+
+TEST_F(ProtocolLogin, WithoutTheAppsSourceTheSessionWaitsForAToken) {
+  driver_.Start();
+  const auto call = driver_.Call("/a");
+  driver_.TokenTrouble(TokenResult::Kind::kTrouble);
+  EXPECT_EQ(driver_.protocol().phase(), Phase::kWaitingForToken);
+  EXPECT_FALSE(driver_.phases.back().why.ok());
+  driver_.Pass(seconds(1));
+  ASSERT_EQ(driver_.tokens_wanted.size(), 2u);
+  EXPECT_EQ(driver_.tokens_wanted[1].cause, TokenCause::kFirst);
+  driver_.Token();
+  EXPECT_EQ(driver_.protocol().phase(), Phase::kConnecting);
+  EXPECT_EQ(driver_.opens, std::vector<Duration>{Duration::zero()});
+  driver_.Open();
+  driver_.AnswerLogin(200, R"({"expiresInSeconds":86399})");
+  EXPECT_EQ(driver_.Count("POST /a"), 1);
+}
+
+TEST_F(ProtocolLogin, ALiveSessionGoesOnWhileTheAppsSourceIsInTrouble) {
+  driver_.LogIn("121");
+  driver_.PassAlive(milliseconds(60'500));
+  driver_.TokenTrouble(TokenResult::Kind::kTrouble);
+  EXPECT_EQ(driver_.protocol().phase(), Phase::kReady);
+  EXPECT_FALSE(driver_.phases.back().why.ok());
+  EXPECT_EQ(driver_.closes, 0);
+  driver_.PassAlive(seconds(1));
+  ASSERT_EQ(driver_.tokens_wanted.size(), 2u);
+  EXPECT_EQ(driver_.tokens_wanted[1].cause, TokenCause::kRenewal);
+  // TalkJS ends the login before it is over.
+  driver_.Publish(1, R"({"type":"session.expired"})");
+  driver_.TokenTrouble(TokenResult::Kind::kTrouble);
+  EXPECT_EQ(driver_.protocol().phase(), Phase::kWaitingForToken);
+}
+
+TEST_F(ProtocolLogin, ARenewalThatCannotBeHadBeginsAnotherLoginWhenTalkJSEndsThisOne) {
+  driver_.LogIn("121");
+  driver_.PassAlive(milliseconds(60'500));
+  ASSERT_EQ(driver_.tokens_wanted.size(), 1u);
+  driver_.Publish(1, R"({"type":"session.expired"})");
+  driver_.TokenTrouble(TokenResult::Kind::kWait);
+  ASSERT_EQ(driver_.tokens_wanted.size(), 2u);
+  EXPECT_EQ(driver_.tokens_wanted[1].cause, TokenCause::kExpired);
+  EXPECT_EQ(driver_.protocol().phase(), Phase::kConnecting);
+}
+
+TEST_F(ProtocolLogin, ALongLifetimeEndsTheWarningOfAShortOne) {
+  driver_.LogIn("60");
+  driver_.PassAlive(seconds(30));
+  driver_.Token("second");
+  driver_.AnswerLogin(200, R"({"expiresInSeconds":3600})");
+  EXPECT_EQ(driver_.accepted, 1);
+  EXPECT_TRUE(driver_.short_lived.empty());
+}
+
+TEST_F(ProtocolLogin, LoginsThatTalkJSEndsEverySecondAreKeptApartButGoOn) {
+  driver_.LogIn();
+  int logins = 0;
+  const MonoTime end = driver_.now() + std::chrono::minutes(2);
+  for (int64_t number = 1; driver_.now() < end; ++number) {
+    driver_.Forget();
+    driver_.Publish(number, R"({"type":"session.expired"})");
+    const MonoTime ended = driver_.now();
+    while (driver_.tokens_wanted.empty()) driver_.PassAlive(milliseconds(100));
+    EXPECT_LE(driver_.now() - ended, seconds(5));
+    driver_.Token("again");
+    driver_.AnswerLogin(200, R"({"expiresInSeconds":86399})");
+    ++logins;
+    driver_.PassAlive(seconds(1));
+  }
+  EXPECT_GT(logins, 20);
+  EXPECT_LT(logins, 60);
 }
 
 TEST_F(ProtocolLogin, ASourceThatGivesUpFailsTheSession) {

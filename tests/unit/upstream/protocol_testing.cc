@@ -16,7 +16,10 @@ struct Recorder {
   void operator()(AbortSocket&) { ++driver.aborts; }
   void operator()(NeedToken& action) { driver.tokens_wanted.push_back(action); }
   void operator()(PhaseChanged& action) { driver.phases.push_back(std::move(action)); }
-  void operator()(ShortLivedToken& action) { driver.short_lived.push_back(action.seconds); }
+  void operator()(TokenAccepted& action) {
+    ++driver.accepted;
+    if (action.short_seconds.has_value()) driver.short_lived.push_back(*action.short_seconds);
+  }
   void operator()(ProtocolError&) { ++driver.errors; }
   void operator()(StateLost&) { ++driver.states_lost; }
   void operator()(SubscribedLate& action) {
@@ -67,7 +70,7 @@ void ProtocolDriver::Forget() {
   short_lived.clear();
   frames.clear();
   subscribed_late.clear();
-  closes = aborts = errors = states_lost = 0;
+  closes = aborts = errors = states_lost = accepted = 0;
 }
 
 void ProtocolDriver::Start() {

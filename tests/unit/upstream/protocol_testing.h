@@ -68,6 +68,7 @@ class ProtocolDriver {
   std::vector<NeedToken> tokens_wanted;
   std::vector<PhaseChanged> phases;
   std::vector<bool> logins;  // state_kept
+  int accepted = 0;          // logins and renewals
   std::vector<int64_t> short_lived;
   std::vector<FrameReceived> frames;
   int errors = 0;

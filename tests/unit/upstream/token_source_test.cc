@@ -76,6 +76,36 @@ TEST_F(StaticToken, WaitsForAnotherWhenItHasExpiredOrWasRefused) {
   }
 }
 
+TEST_F(StaticToken, ThatTalkJSRefusesAfterItEndedTheLoginHasExpired) {
+  const auto source = MakeStaticTokenSource(TokenUntil(Seconds() + 60), clock_);
+  Ask(*source, TokenCause::kFirst);
+  EXPECT_EQ(Ask(*source, TokenCause::kExpired).kind, Kind::kToken);
+  EXPECT_EQ(ReasonOf(Ask(*source, TokenCause::kRefused, 1).why), v1::ERROR_REASON_TOKEN_EXPIRED);
+  const auto endless = MakeStaticTokenSource(TokenUntil(std::nullopt), clock_);
+  Ask(*endless, TokenCause::kExpired);
+  EXPECT_EQ(ReasonOf(Ask(*endless, TokenCause::kRefused, 1).why), v1::ERROR_REASON_TOKEN_REFUSED);
+}
+
+TEST_F(StaticToken, AFirstOneIsUsedBeforeTheSourceIsAsked) {
+  const auto make = [&](const Secret& first) {
+    return MakeFirstTokenSource(
+        first, MakeSigningKeyTokenSource("demo", "alice", kKey, std::chrono::minutes(30), clock_),
+        clock_);
+  };
+  const Secret first = TokenUntil(Seconds() + 60);
+  for (const TokenCause cause : {TokenCause::kFirst, TokenCause::kRenewal}) {
+    const auto source = make(first);
+    TokenResult result = Ask(*source, cause);
+    EXPECT_TRUE(result.token == first);
+    EXPECT_EQ(result.expires_at, Seconds() + 60);
+    result = Ask(*source, TokenCause::kRefused, 1);
+    ASSERT_EQ(result.kind, Kind::kToken);
+    EXPECT_FALSE(result.token == first);
+  }
+  EXPECT_FALSE(Ask(*make(TokenUntil(Seconds())), TokenCause::kFirst).token == first)
+      << "it has expired";
+}
+
 TEST(SigningKey, MintsATokenForTheUserEachTime) {
   ManualClock clock;
   const auto source =

@@ -28,6 +28,7 @@
 #include "talkjs/sidecar/v1/user_service.pb.h"
 #include "talkjsd/status.h"
 #include "talkjsd/stream.h"
+#include "talkjsd/token_provider.h"
 
 namespace talkjsd::client {
 
@@ -74,8 +75,11 @@ class Client {
   std::unique_ptr<SessionWatch> WatchSessions(const v1::WatchSessionsRequest& request,
                                               SessionWatchOptions options = {});
 
+  // Nothing is sent before its Run().
+  std::unique_ptr<TokenProvider> ProvideTokens(const v1::TokenRegistration& registration,
+                                               TokenProviderOptions options = {});
+
   // The calls: what each does and which errors it has is documented at its rpc in the protos.
-  // (ProvideTokens, which streams both ways, is used through the generated stubs.)
 
   // SessionService
   Status CreateSession(const v1::CreateSessionRequest& request,
