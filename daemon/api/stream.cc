@@ -17,9 +17,13 @@ MonoTime::rep Ticks(MonoTime time) { return time.time_since_epoch().count(); }
 
 }  // namespace
 
-Stream::Stream(Context& context, prometheus::Gauge* gauge)
+std::string Stream::MakeId(Context& context) {
+  return "str_" + context.random.Text(kStreamIdLength);
+}
+
+Stream::Stream(Context& context, prometheus::Gauge* gauge, std::string id)
     : context_(context),
-      id_("str_" + context.random.Text(kStreamIdLength)),
+      id_(std::move(id)),
       gauge_(gauge),
       last_write_(Ticks(context.clock.Now())) {
   if (gauge_ != nullptr) gauge_->Increment();
@@ -75,6 +79,11 @@ void Stream::Tick(MonoTime now) {
   }
 }
 
+bool Stream::IsStalled(MonoTime now) {
+  MutexLock lock(mutex_);
+  return writing_ && now - write_started_ >= kStallTime;
+}
+
 bool Stream::IsQuiet() const {
   const MonoTime last{MonoTime::duration(last_write_.load(std::memory_order_relaxed))};
   return context_.clock.Now() - last >= kProgressInterval;
@@ -109,6 +118,7 @@ void Stream::Run() {
       {
         MutexLock lock(mutex_);
         write_started_ = now;
+        writing_ = true;
       }
       // Never with a buffer hint: on the first write it would hang the stream (gRPC 1.51), and
       // later ones are batches already.
@@ -129,6 +139,7 @@ void Stream::OnWriteDone(bool ok) {
   {
     MutexLock lock(mutex_);
     started = write_started_;
+    writing_ = false;
     if (!ok && !end_.has_value()) end_ = grpc::Status::CANCELLED;
   }
   const std::chrono::duration<double> took = context_.clock.Now() - started;

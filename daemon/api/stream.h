@@ -43,9 +43,13 @@ class Stream : public ByteStreamReactor,
   void End(const absl::Status& status) override;
   // About twice a second: wakes a stream that has written nothing for kProgressInterval.
   void Tick(MonoTime now);
+  // Whether the client has not taken the write in flight for kStallTime.
+  bool IsStalled(MonoTime now);
 
  protected:
-  Stream(Context& context, prometheus::Gauge* gauge);
+  Stream(Context& context, prometheus::Gauge* gauge) : Stream(context, gauge, MakeId(context)) {}
+  Stream(Context& context, prometheus::Gauge* gauge, std::string id);
+  static std::string MakeId(Context& context);
 
   struct Idle {};
   struct Write {
@@ -83,6 +87,7 @@ class Stream : public ByteStreamReactor,
   Mutex mutex_;
   // Somebody is in Run, will be (posted), or a write is in flight.
   bool busy_ ABSL_GUARDED_BY(mutex_) = true;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // Woken while busy.
   bool again_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
