@@ -21,16 +21,16 @@ class EventService final : public Base {
  public:
   explicit EventService(Context& context) : context_(context) {}
 
-  ByteStreamReactor* StreamMessages(CallbackServerContext*, const ByteBuffer* bytes) override {
+  ByteStreamReactor* StreamMessages(CallbackServerContext* call, const ByteBuffer* bytes) override {
     const auto request = Decode<v1::StreamMessagesRequest>(*bytes);
     if (!request.ok()) return RefuseStream(request.status());
-    return MessageStream::Open(context_, *request);
+    return MessageStream::Open(context_, *call, *request);
   }
 
-  ByteStreamReactor* StreamUnreads(CallbackServerContext*, const ByteBuffer* bytes) override {
+  ByteStreamReactor* StreamUnreads(CallbackServerContext* call, const ByteBuffer* bytes) override {
     const auto request = Decode<v1::StreamUnreadsRequest>(*bytes);
     if (!request.ok()) return RefuseStream(request.status());
-    return UnreadsStream::Open(context_, *request);
+    return UnreadsStream::Open(context_, *call, *request);
   }
 
   ServerUnaryReactor* Acknowledge(CallbackServerContext* call, const ByteBuffer* request,

@@ -97,7 +97,8 @@ absl::StatusOr<Subscriptions::OpenedReader> OpenReader(Context& context,
 
 }  // namespace
 
-ByteStreamReactor* MessageStream::Open(Context& context, const v1::StreamMessagesRequest& request) {
+ByteStreamReactor* MessageStream::Open(Context& context, const grpc::CallbackServerContext& call,
+                                       const v1::StreamMessagesRequest& request) {
   if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
   const absl::StatusOr<journal::StartPosition> start = ToStart(request);
   if (!start.ok()) return RefuseStream(start.status());
@@ -138,7 +139,7 @@ ByteStreamReactor* MessageStream::Open(Context& context, const v1::StreamMessage
             .only_session = session_ids.size() == 1 ? session_ids.front() : std::string(),
             .first = std::move(first)});
   if (hold != nullptr) hold->Attach(stream);
-  return Launch(std::move(stream));
+  return Launch(std::move(stream), call);
 }
 
 MessageStream::MessageStream(Context& context, std::string id, Parts parts)

@@ -16,7 +16,7 @@ namespace talkjsd::api {
 // As EventService.StreamMessages promises. Threads and lifetime: see Stream.
 class MessageStream final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context,
+  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
                                  const talkjs::sidecar::v1::StreamMessagesRequest& request);
 
   struct Parts {

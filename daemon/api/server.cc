@@ -189,9 +189,7 @@ class Server::Impl {
     const MonoTime now = context_.clock.Now();
     int stalled = 0;
     for (const auto& call : context_.streams.All()) {
-      Stream& stream = static_cast<Stream&>(*call);
-      stream.Tick(now);
-      if (stream.IsStalled(now)) ++stalled;
+      if (static_cast<Stream&>(*call).Tick(now)) ++stalled;
     }
     context_.metrics.streams_stalled->Set(stalled);
     if (context_.subscriptions != nullptr) context_.subscriptions->Tick(now);
