@@ -249,7 +249,7 @@ class Bench {
                                   {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
   }
 
-  // 0 if every client got what it must get.
+  // Prints what it has found; the exit code.
   int Run() {
     Wait(shared_->fast_open, 1);
     Append(kRetentionBytes / kBodyBytes * 3 / 2);  // files, ring and caches have their size
