@@ -20,6 +20,7 @@
 #include "daemon/config/state_dir.h"
 #include "daemon/emulator/emulator.h"
 #include "daemon/journal/journal.h"
+#include "daemon/journal/positions.h"
 #include "daemon/journal/sqlite_store.h"
 #include "daemon/net/http_client.h"
 #include "daemon/net/tls_context.h"
@@ -102,6 +103,14 @@ class Daemon {
                                           SystemClock(), SecureRandom(), metrics_);
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
+    journal::Positions::Options positions_options;
+    positions_options.path = config_.state_dir + "/positions";
+    positions_options.resolve = [this](journal::Cursor cursor) {
+      return journal_->Resolve(cursor);
+    };
+    auto positions = journal::Positions::Open(std::move(positions_options), SystemClock());
+    if (!positions.ok()) return WithContext(positions.status(), "opening the positions");
+    positions_ = *std::move(positions);
     auto sessions = session::SessionStore::Open(config_.state_dir, options.durability);
     if (!sessions.ok()) return WithContext(sessions.status(), "opening the list of sessions");
     session_store_ = *std::move(sessions);
@@ -161,8 +170,8 @@ class Daemon {
     options.requests_path = config_.state_dir + "/requests.db";
     options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
     options.max_sessions = config_.max_sessions;
-    auto server = api::Server::Start(
-        options, {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
+    auto server = api::Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(),
+                                               metrics_, positions_.get()});
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
     return absl::OkStatus();
@@ -183,6 +192,7 @@ class Daemon {
   std::unique_ptr<config::StateDir> state_dir_;
   std::unique_ptr<session::SessionStore> session_store_;
   std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<journal::Positions> positions_;
   std::unique_ptr<net::TlsContext> tls_;
   std::unique_ptr<net::HttpClient> http_;
   std::unique_ptr<emulator::Emulator> emulator_;

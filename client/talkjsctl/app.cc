@@ -44,6 +44,7 @@ struct CommandLine {
   SessionSetTokenOptions set_token;
   TokenProvideOptions provide;
   std::string session;
+  std::string subscription;
   SendOptions send;
   MessagesOptions messages;
   FollowOptions unreads;
@@ -317,7 +318,7 @@ void AddStreams(CLI::App& app, CommandLine& line) {
       ->delimiter(',');
   messages->add_flag("--exclude-by-me", o.exclude_by_me, "Without messages of the session's user");
   CLI::Option_group* start = messages->add_option_group("where to start");
-  start->description("Default: with the next event");
+  start->description("Default: where --subscription stands, else with the next event");
   start->add_option("--from-cursor", o.from_cursor, "After this position, in hex or base64")
       ->type_name("CURSOR");
   start->add_option("--from-time", o.from_time, "With what the daemon got at 2026-01-31T23:59:59Z")
@@ -326,12 +327,33 @@ void AddStreams(CLI::App& app, CommandLine& line) {
   start->require_option(0, 1);
   messages->add_flag("--continue-after-gap", o.continue_after_gap,
                      "Where the start is lost: report a gap and go on, instead of exit 1");
+  messages
+      ->add_option("--subscription", o.subscription,
+                   "Have the daemon remember under this name what was printed, and go on there")
+      ->type_name("NAME");
+  messages
+      ->add_flag("--takeover", o.takeover,
+                 "Take the subscription from a stream that has it open, instead of exit 1")
+      ->needs("--subscription");
   messages->callback([&line] { line.run = [&] { return Messages(line.global, line.messages); }; });
 
   CLI::App* unreads =
       app.add_subcommand("unreads", "Print the list of unread conversations whenever it changes");
   AddFollow(unreads, line.unreads);
   unreads->callback([&line] { line.run = [&] { return Unreads(line.global, line.unreads); }; });
+}
+
+void AddSubscriptionCommands(CLI::App& app, CommandLine& line) {
+  CLI::App* subscription =
+      app.add_subcommand("subscription", "List and delete named subscriptions");
+  subscription->require_subcommand(1);
+  subscription->add_subcommand("list", "List named subscriptions, and where they stand")
+      ->callback([&line] { line.run = [&] { return SubscriptionList(line.global); }; });
+  CLI::App* remove = subscription->add_subcommand(
+      "delete", "Forget a named subscription; a stream that has it open ends");
+  remove->add_option("name", line.subscription, "Its name")->type_name("NAME")->required();
+  remove->callback(
+      [&line] { line.run = [&] { return SubscriptionDelete(line.global, line.subscription); }; });
 }
 
 void AddJournal(CLI::App& app, CommandLine& line) {
@@ -374,6 +396,7 @@ int Run(int argc, char** argv) {
   AddSend(app, line);
   AddData(app, line);
   AddStreams(app, line);
+  AddSubscriptionCommands(app, line);
   AddJournal(app, line);
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };

@@ -126,6 +126,8 @@ struct MessagesOptions {
   bool earliest = false;
   bool exclude_by_me = false;
   bool continue_after_gap = false;
+  std::string subscription;
+  bool takeover = false;
 };
 
 struct JournalOptions {
@@ -145,6 +147,8 @@ int SessionValid(const GlobalOptions& global, const std::string& session);
 int Send(const GlobalOptions& global, const SendOptions& options);
 int Messages(const GlobalOptions& global, const MessagesOptions& options);
 int Unreads(const GlobalOptions& global, const FollowOptions& options);
+int SubscriptionList(const GlobalOptions& global);
+int SubscriptionDelete(const GlobalOptions& global, const std::string& name);
 int ShowStatus(const GlobalOptions& global);
 // `journal inspect` and `journal verify`; the latter exits with kExitRefused if there is damage.
 int JournalReportOn(const GlobalOptions& global, const JournalOptions& options);

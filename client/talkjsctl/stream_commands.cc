@@ -1,8 +1,10 @@
 // talkjsctl messages, talkjsctl unreads.
 #include <google/protobuf/util/time_util.h>
 
+#include <chrono>
 #include <iostream>
 #include <map>
+#include <memory>
 
 #include "client/talkjsctl/commands.h"
 #include "client/talkjsctl/interrupt.h"
@@ -108,6 +110,32 @@ class EventPrinter {
   bool with_heading_ = true;  // not printed yet
 };
 
+// Acknowledges what has been printed: each event while they come one by one, now and then while old
+// ones are replayed.
+class Acknowledger {
+ public:
+  explicit Acknowledger(bool wanted) : wanted_(wanted) {}
+
+  void BecomeLive() { live_ = true; }
+  void Printed(client::MessageStream& stream) {
+    if (live_ || std::chrono::steady_clock::now() >= next_) Acknowledge(stream);
+  }
+  // A failure is told once: if nothing mends it, more comes again the next time.
+  void Acknowledge(client::MessageStream& stream) {
+    if (!wanted_ || !std::cout.good()) return;
+    const Status status = stream.Acknowledge();
+    next_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+    if (!status.ok() && !failed_) Fail("cannot acknowledge what was printed", status);
+    failed_ = !status.ok();
+  }
+
+ private:
+  const bool wanted_;
+  bool live_ = false;
+  bool failed_ = false;
+  std::chrono::steady_clock::time_point next_;
+};
+
 // The request that the options describe, without sessions; a complaint if they contradict.
 std::string FillRequest(const MessagesOptions& options, v1::StreamMessagesRequest* request) {
   static const std::map<std::string, v1::MessageEventKind> kKinds = {
@@ -124,6 +152,10 @@ std::string FillRequest(const MessagesOptions& options, v1::StreamMessagesReques
   }
   for (const std::string& id : options.conversations) request->add_conversation_ids(id);
   request->set_exclude_by_me(options.exclude_by_me);
+  if (!options.subscription.empty()) {
+    request->mutable_subscription()->set_name(options.subscription);
+    request->mutable_subscription()->set_takeover(options.takeover);
+  }
   request->set_on_gap(options.continue_after_gap ? v1::ON_GAP_CONTINUE : v1::ON_GAP_FAIL);
   if (options.earliest) request->mutable_earliest();
   if (!options.from_cursor.empty()) {
@@ -154,25 +186,35 @@ int Messages(const GlobalOptions& global, const MessagesOptions& options) {
   client::MessageStreamOptions stream_options;
   stream_options.reconnect = !options.follow.no_reconnect;
   stream_options.on_reconnect = ReportReconnect;
+  Acknowledger acknowledger(request.has_subscription());
+  std::unique_ptr<client::MessageStream> stream;
   if (global.verbose) {
     stream_options.on_opened = [](const v1::Opened& opened) {
       std::cerr << "talkjsctl: open after cursor " << CursorToHex(opened.cursor()) << "\n";
     };
-    stream_options.on_caught_up = [] { std::cerr << "talkjsctl: live\n"; };
   }
-  const auto stream = client.StreamMessages(request, stream_options);
+  stream_options.on_caught_up = [&] {
+    if (global.verbose) std::cerr << "talkjsctl: live\n";
+    acknowledger.BecomeLive();
+    acknowledger.Acknowledge(*stream);
+  };
+  stream_options.on_progress = [&](const std::string&) { acknowledger.Acknowledge(*stream); };
+  stream = client.StreamMessages(request, stream_options);
   const OnInterrupt interrupt([&stream] { stream->Cancel(); });
   EventPrinter printer(global.json, request.session_ids_size() != 1);
   v1::MessageEvent event;
   int64_t count = 0;
   while (std::cout.good() && stream->Next(&event)) {
     printer.Print(event);
+    acknowledger.Printed(*stream);
     // Gaps come unasked: they are no part of what is counted.
     if (event.has_gap()) continue;
-    if (++count == options.follow.count) return FinishOutput();
+    if (++count == options.follow.count) break;
   }
+  // What is not acknowledged yet, while the stream is open.
+  if (stream->status().ok()) acknowledger.Acknowledge(*stream);
   if (interrupt.happened()) {
-    if (!stream->cursor().empty()) {
+    if (!stream->cursor().empty() && !request.has_subscription()) {
       std::cerr << "talkjsctl: go on with --from-cursor " << CursorToHex(stream->cursor()) << "\n";
     }
   } else if (!stream->status().ok()) {

@@ -9,6 +9,7 @@
 #include "daemon/api/peers.h"
 #include "daemon/api/request_log.h"
 #include "daemon/api/server.h"
+#include "daemon/api/subscriptions.h"
 
 namespace talkjsd::api {
 
@@ -25,6 +26,8 @@ struct Context {
   CallSet streams;
   CallSet token_streams;
   CallSet calls;  // unary ones that wait for somebody
+  // Null without Environment::positions.
+  const std::unique_ptr<Subscriptions> subscriptions;
   Dispatcher dispatcher;
   std::unique_ptr<RequestLog> requests;  // of SendMessage
 };

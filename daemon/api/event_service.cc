@@ -21,32 +21,46 @@ class EventService final : public Base {
  public:
   explicit EventService(Context& context) : context_(context) {}
 
-  ByteStreamReactor* StreamMessages(CallbackServerContext*, const ByteBuffer* bytes) override {
+  ByteStreamReactor* StreamMessages(CallbackServerContext* call, const ByteBuffer* bytes) override {
     const auto request = Decode<v1::StreamMessagesRequest>(*bytes);
     if (!request.ok()) return RefuseStream(request.status());
-    return MessageStream::Open(context_, *request);
+    return MessageStream::Open(context_, *call, *request);
   }
 
-  ByteStreamReactor* StreamUnreads(CallbackServerContext*, const ByteBuffer* bytes) override {
+  ByteStreamReactor* StreamUnreads(CallbackServerContext* call, const ByteBuffer* bytes) override {
     const auto request = Decode<v1::StreamUnreadsRequest>(*bytes);
     if (!request.ok()) return RefuseStream(request.status());
-    return UnreadsStream::Open(context_, *request);
+    return UnreadsStream::Open(context_, *call, *request);
   }
 
-  ServerUnaryReactor* Acknowledge(CallbackServerContext* call, const ByteBuffer*,
-                                  ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("EventService.Acknowledge"));
+  ServerUnaryReactor* Acknowledge(CallbackServerContext* call, const ByteBuffer* request,
+                                  ByteBuffer* response) override {
+    return AnswerBySubscriptions<v1::AcknowledgeRequest>(call, request, response,
+                                                         &Subscriptions::Acknowledge);
   }
-  ServerUnaryReactor* ListSubscriptions(CallbackServerContext* call, const ByteBuffer*,
-                                        ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("EventService.ListSubscriptions"));
+  ServerUnaryReactor* ListSubscriptions(CallbackServerContext* call, const ByteBuffer* request,
+                                        ByteBuffer* response) override {
+    return AnswerBySubscriptions<v1::ListSubscriptionsRequest>(call, request, response,
+                                                               &Subscriptions::List);
   }
-  ServerUnaryReactor* DeleteSubscription(CallbackServerContext* call, const ByteBuffer*,
-                                         ByteBuffer*) override {
-    return RefuseUnary(call, NotImplemented("EventService.DeleteSubscription"));
+  ServerUnaryReactor* DeleteSubscription(CallbackServerContext* call, const ByteBuffer* request,
+                                         ByteBuffer* response) override {
+    return AnswerBySubscriptions<v1::DeleteSubscriptionRequest>(call, request, response,
+                                                                &Subscriptions::Delete);
   }
 
  private:
+  template <typename Request, typename Method>
+  ServerUnaryReactor* AnswerBySubscriptions(CallbackServerContext* call, const ByteBuffer* bytes,
+                                            ByteBuffer* response, Method method) {
+    if (context_.subscriptions == nullptr) {
+      return RefuseUnary(call, NotImplemented("Named subscriptions"));
+    }
+    return Answer<Request>(call, bytes, response, [&](const Request& request) {
+      return (context_.subscriptions.get()->*method)(request);
+    });
+  }
+
   Context& context_;
 };
 

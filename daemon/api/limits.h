@@ -72,6 +72,12 @@ inline constexpr size_t kMaxEventsPerResponse = 256;
 inline constexpr size_t kMaxBytesPerResponse = 64 << 10;
 inline constexpr Duration kProgressInterval = std::chrono::seconds(10);
 
+inline constexpr size_t kMaxSubscriptionNameBytes = 128;
+inline constexpr size_t kMaxStreamIdBytes = 64;
+
+// A stream counts as stalled when its client has not taken a response for so long.
+inline constexpr Duration kStallTime = std::chrono::seconds(10);
+
 // How long a call without a deadline may take, and what a call with one leaves for the way back.
 inline constexpr Duration kDefaultCallTimeout = std::chrono::seconds(10);
 inline constexpr Duration kMaxAnswerMargin = std::chrono::milliseconds(100);

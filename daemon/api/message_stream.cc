@@ -26,9 +26,9 @@ v1::StreamStart HowStarted(const journal::StartPosition& start, const journal::C
     case Kind::kNow:
       return v1::STREAM_START_NOW;
     case Kind::kCursor:
-      return position.epoch == start.cursor.epoch && position.sequence < start.cursor.sequence
-                 ? v1::STREAM_START_AFTER_ROLLBACK
-                 : v1::STREAM_START_AFTER_CURSOR;
+      // Sequences grow over all epochs, and an epoch may have lost all of its events.
+      return position.sequence < start.cursor.sequence ? v1::STREAM_START_AFTER_ROLLBACK
+                                                       : v1::STREAM_START_AFTER_CURSOR;
     case Kind::kTime:
       return v1::STREAM_START_FROM_TIME;
     case Kind::kEarliest:
@@ -56,45 +56,107 @@ v1::StreamMessagesResponse FirstResponse(const journal::Journal& journal,
   return response;
 }
 
-}  // namespace
+void CountGap(Metrics& metrics, journal::GapInfo::Reason reason) {
+  using Reason = journal::GapInfo::Reason;
+  (reason == Reason::kExpired       ? metrics.gaps_cursor_expired
+   : reason == Reason::kJournalLost ? metrics.gaps_journal_lost
+                                    : metrics.gaps_store_damaged)
+      ->Increment();
+}
 
-ByteStreamReactor* MessageStream::Open(Context& context, const v1::StreamMessagesRequest& request) {
-  if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
-  if (request.has_subscription()) {
-    return RefuseStream(NotImplemented("StreamMessagesRequest.subscription"));
-  }
+// Events are lost, and the status says so.
+void CountLoss(Metrics& metrics, const absl::Status& status) {
+  using Reason = journal::GapInfo::Reason;
+  if (!absl::IsOutOfRange(status)) return;
+  const ErrorReason reason = ReasonOf(status);
+  CountGap(metrics, reason == v1::ERROR_REASON_CURSOR_EXPIRED ? Reason::kExpired
+                    : reason == v1::ERROR_REASON_JOURNAL_LOST ? Reason::kJournalLost
+                                                              : Reason::kSegmentDamaged);
+}
+
+absl::StatusOr<Subscriptions::OpenedReader> OpenReader(Context& context,
+                                                       const v1::StreamMessagesRequest& request,
+                                                       const journal::StartPosition& start) {
   journal::Selection selection = ToSelection(request);
   const std::vector<std::string> session_ids = selection.session_ids;
-  const absl::StatusOr<journal::StartPosition> start = ToStart(request);
-  if (!start.ok()) return RefuseStream(start.status());
-
-  std::optional<journal::GapInfo> gap;
   const auto on_gap =
       request.on_gap() == v1::ON_GAP_CONTINUE ? journal::OnGap::kContinue : journal::OnGap::kFail;
+  Subscriptions::OpenedReader opened;
   absl::StatusOr<std::unique_ptr<journal::Reader>> reader =
-      context.journal.OpenReader(std::move(selection), *start, on_gap, &gap);
+      context.journal.OpenReader(std::move(selection), start, on_gap, &opened.gap);
   // After the reader is open, so that a session which ends from now on ends in the reader's sight.
   const absl::Status usable = CheckUsable(context.registry, session_ids);
-  if (!usable.ok()) return RefuseStream(usable);
-  if (!reader.ok()) return RefuseStream(reader.status());
+  if (!usable.ok()) return usable;
+  if (!reader.ok()) {
+    CountLoss(context.metrics, reader.status());
+    return reader.status();
+  }
+  opened.reader = *std::move(reader);
+  return opened;
+}
 
+}  // namespace
+
+ByteStreamReactor* MessageStream::Open(Context& context, const grpc::CallbackServerContext& call,
+                                       const v1::StreamMessagesRequest& request) {
+  if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
+  const absl::StatusOr<journal::StartPosition> start = ToStart(request);
+  if (!start.ok()) return RefuseStream(start.status());
+  std::string id = MakeId(context);
+
+  const auto open_reader = [&](const journal::StartPosition& from) {
+    return OpenReader(context, request, from);
+  };
+  Subscriptions::OpenedReader opened;
+  journal::StartPosition from = *start;
+  std::shared_ptr<SubscriptionHold> hold;
+  if (!request.has_subscription()) {
+    auto reader = open_reader(*start);
+    if (!reader.ok()) return RefuseStream(reader.status());
+    opened = *std::move(reader);
+  } else {
+    if (context.subscriptions == nullptr) {
+      return RefuseStream(NotImplemented("StreamMessagesRequest.subscription"));
+    }
+    const bool has_start = request.start_case() != v1::StreamMessagesRequest::START_NOT_SET;
+    auto subscribed = context.subscriptions->Open(
+        request, has_start ? std::make_optional(*start) : std::nullopt, id, open_reader);
+    if (!subscribed.ok()) return RefuseStream(subscribed.status());
+    opened = std::move(subscribed->opened);
+    from = subscribed->start;
+    hold = std::move(subscribed->hold);
+  }
+
+  if (opened.gap.has_value()) CountGap(context.metrics, opened.gap->reason);
   v1::StreamMessagesResponse first =
-      FirstResponse(context.journal, *start, (*reader)->position(), gap);
-  return Launch(std::make_shared<MessageStream>(
-      context, *std::move(reader), std::move(first),
-      session_ids.size() == 1 ? session_ids.front() : std::string()));
+      FirstResponse(context.journal, from, opened.reader->position(), opened.gap);
+  first.mutable_opened()->set_stream_id(id);
+  const std::vector<std::string> session_ids = ToSelection(request).session_ids;
+  auto stream = std::make_shared<MessageStream>(
+      context, std::move(id),
+      Parts{.reader = std::move(opened.reader),
+            .hold = hold,
+            .only_session = session_ids.size() == 1 ? session_ids.front() : std::string(),
+            .first = std::move(first)});
+  if (hold != nullptr) hold->Attach(stream);
+  return Launch(std::move(stream), call);
 }
 
-MessageStream::MessageStream(Context& context, std::unique_ptr<journal::Reader> reader,
-                             v1::StreamMessagesResponse first, std::string only_session)
-    : Stream(context, context.metrics.message_streams),
-      reader_(std::move(reader)),
-      first_(std::move(first)),
-      only_session_(std::move(only_session)) {
-  first_->mutable_opened()->set_stream_id(id_);
-}
+MessageStream::MessageStream(Context& context, std::string id, Parts parts)
+    : Stream(context, context.metrics.message_streams, std::move(id)),
+      reader_(std::move(parts.reader)),
+      hold_(std::move(parts.hold)),
+      first_(std::move(parts.first)),
+      only_session_(std::move(parts.only_session)) {}
 
 Stream::Step MessageStream::Next() {
+  Step step = NextResponse();
+  // Before it is sent: its answer may be quick.
+  if (hold_ != nullptr) hold_->NoteSent(reader_->position());
+  return step;
+}
+
+Stream::Step MessageStream::NextResponse() {
   if (first_.has_value()) {
     Write write{Encode(*first_)};
     first_.reset();
@@ -103,11 +165,15 @@ Stream::Step MessageStream::Next() {
   if (session_ended_) return SessionDestroyed(only_session_);
   absl::StatusOr<journal::Reader::Batch> batch =
       reader_->Read(kMaxEventsPerResponse, kMaxBytesPerResponse);
-  if (!batch.ok()) return batch.status();
+  if (!batch.ok()) {
+    CountLoss(context_.metrics, batch.status());
+    return batch.status();
+  }
   if (!only_session_.empty()) LookForEnd(batch->events);
 
   if (batch->gap.has_value()) {
-    // Retention has overtaken the stream: in the place of what is gone comes an event.
+    // In the place of what is gone comes an event.
+    CountGap(context_.metrics, batch->gap->reason);
     v1::StreamMessagesResponse head;
     v1::MessageEvent& event = *head.add_events();
     event.set_cursor(journal::EncodeCursor(batch->gap->to));
@@ -157,6 +223,9 @@ void MessageStream::Arm() {
   });
 }
 
-void MessageStream::Release() { reader_.reset(); }
+void MessageStream::Release() {
+  if (hold_ != nullptr) context_.subscriptions->Release(*hold_);
+  reader_.reset();
+}
 
 }  // namespace talkjsd::api

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daemon/api/stream.h"
+#include "daemon/api/subscriptions.h"
 #include "daemon/journal/journal.h"
 #include "talkjs/sidecar/v1/event_service.pb.h"
 
@@ -15,11 +16,19 @@ namespace talkjsd::api {
 // As EventService.StreamMessages promises. Threads and lifetime: see Stream.
 class MessageStream final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context,
+  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
                                  const talkjs::sidecar::v1::StreamMessagesRequest& request);
 
-  MessageStream(Context& context, std::unique_ptr<journal::Reader> reader,
-                talkjs::sidecar::v1::StreamMessagesResponse first, std::string only_session);
+  struct Parts {
+    std::unique_ptr<journal::Reader> reader;
+    // Of a named subscription.
+    std::shared_ptr<SubscriptionHold> hold;
+    // The session of a stream over one; empty for several.
+    std::string only_session;
+    // With Opened.
+    talkjs::sidecar::v1::StreamMessagesResponse first;
+  };
+  MessageStream(Context& context, std::string id, Parts parts);
 
   bool IsOverAlone(const std::string& session_id) const override {
     return only_session_ == session_id;
@@ -30,14 +39,15 @@ class MessageStream final : public Stream {
   void Arm() override;
   void Release() override;
 
+  Step NextResponse();
   Step NextWhenEmpty();
   // Cuts `events` before the end of the only session.
   void LookForEnd(std::vector<journal::EventRef>& events);
 
   std::unique_ptr<journal::Reader> reader_;
-  // Opened, until it has been sent.
+  const std::shared_ptr<SubscriptionHold> hold_;
+  // Until it has been sent.
   std::optional<talkjs::sidecar::v1::StreamMessagesResponse> first_;
-  // The session of a stream over one; empty for several.
   const std::string only_session_;
   bool session_ended_ = false;
   bool caught_up_ = false;

@@ -11,12 +11,15 @@
 
 namespace talkjsd::api {
 
+// The number in `peer` as grpc::ServerContextBase::peer() has it: "fd:8".
+std::optional<int> DescriptorOf(std::string_view peer);
+
 // Thread-safe. A descriptor's number stays taken while a call of its connection lives, so an entry
 // is overwritten at accept, found at a call's start, and copied into the call.
 class PeerTable {
  public:
   void Set(int fd, net::PeerCredentials peer);
-  // `peer` as grpc::ServerContextBase::peer() has it: "fd:8".
+  // `peer` as in DescriptorOf.
   std::optional<net::PeerCredentials> Find(std::string_view peer) const;
 
  private:

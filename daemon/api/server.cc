@@ -5,6 +5,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
+#include <prometheus/gauge.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -28,10 +29,7 @@ namespace {
 constexpr int kDispatcherThreads = 2;
 constexpr Duration kTickInterval = std::chrono::milliseconds(500);
 
-// Keepalive, in milliseconds (GRPC_ARG_*). It is also what ends a connection that never speaks:
-// sockets handed to gRPC have no handshake timeout.
-constexpr int kKeepaliveTime = 60'000;
-constexpr int kKeepaliveTimeout = 20'000;
+// In milliseconds (GRPC_ARG_*).
 constexpr int kMinPingInterval = 10'000;
 
 // What gRPC gets to close the rest after Options::drain_grace. Less than 3 s in all.
@@ -46,10 +44,16 @@ void InstallPlugins() {
   });
 }
 
-void Configure(grpc::ServerBuilder& builder) {
+int Millis(Duration duration) {
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+void Configure(grpc::ServerBuilder& builder, const Server::Options& options) {
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTime);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeout);
+  // It is also what ends a connection that never speaks: sockets handed to gRPC have no handshake
+  // timeout.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(options.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingInterval);
@@ -87,6 +91,11 @@ class Server::Impl {
                  .streams = CallSet("max_streams", options.max_streams),
                  .token_streams = CallSet("max_streams", options.max_streams),
                  .calls = CallSet("", 0),
+                 .subscriptions = environment.positions == nullptr
+                                      ? nullptr
+                                      : std::make_unique<Subscriptions>(
+                                            environment.journal, *environment.positions,
+                                            environment.clock, environment.metrics),
                  .dispatcher = Dispatcher(kDispatcherThreads, kTickInterval, [this] { Tick(); }),
                  .requests = nullptr} {}
 
@@ -105,7 +114,7 @@ class Server::Impl {
       services_.push_back(make(context_));
     }
     grpc::ServerBuilder builder;
-    Configure(builder);
+    Configure(builder, context_.options);
     for (const auto& service : services_) builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
@@ -180,8 +189,13 @@ class Server::Impl {
 
   void Tick() {
     const MonoTime now = context_.clock.Now();
-    for (const auto& call : context_.streams.All()) static_cast<Stream&>(*call).Tick(now);
+    int stalled = 0;
+    for (const auto& call : context_.streams.All()) {
+      if (static_cast<Stream&>(*call).Tick(now)) ++stalled;
+    }
     context_.streams.Tick(now);
+    context_.metrics.streams_stalled->Set(stalled);
+    if (context_.subscriptions != nullptr) context_.subscriptions->Tick(now);
   }
 
   Context context_;

@@ -12,6 +12,7 @@
 #include "daemon/base/metrics.h"
 #include "daemon/base/random.h"
 #include "daemon/journal/journal.h"
+#include "daemon/journal/positions.h"
 #include "daemon/session/registry.h"
 
 namespace talkjsd::api {
@@ -30,6 +31,10 @@ class Server {
     size_t max_streams = 10'000;
     // How long a drain waits for streams to take their last write and their end; at most 2 s.
     Duration drain_grace = std::chrono::milliseconds(1500);
+    // A connection on which nothing has come for so long is asked whether it lives, and closed when
+    // it does not answer in time.
+    Duration keepalive_time = std::chrono::seconds(60);
+    Duration keepalive_timeout = std::chrono::seconds(20);
     // What GetInfo tells of the other rooms' settings.
     UpstreamMode upstream_mode = UpstreamMode::kProduction;
     std::string upstream_host;
@@ -44,6 +49,8 @@ class Server {
     const Clock& clock;
     Random& random;  // thread-safe
     Metrics& metrics;
+    // Null: there are no named subscriptions.
+    journal::Positions* positions = nullptr;
   };
 
   // Listens and serves. INVALID_ARGUMENT for an address that is not supported; otherwise what the

@@ -75,10 +75,10 @@ class SessionService final : public Base {
         });
   }
 
-  ByteStreamReactor* WatchSessions(CallbackServerContext*, const ByteBuffer* bytes) override {
+  ByteStreamReactor* WatchSessions(CallbackServerContext* call, const ByteBuffer* bytes) override {
     const auto request = Decode<v1::WatchSessionsRequest>(*bytes);
     if (!request.ok()) return RefuseStream(request.status());
-    return SessionWatch::Open(context_, *request);
+    return SessionWatch::Open(context_, *call, *request);
   }
 
   ServerUnaryReactor* DestroySession(CallbackServerContext* call, const ByteBuffer* request,

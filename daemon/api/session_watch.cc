@@ -17,13 +17,14 @@ constexpr int kSessionsPerResponse = 256;
 
 }  // namespace
 
-ByteStreamReactor* SessionWatch::Open(Context& context, const v1::WatchSessionsRequest& request) {
+ByteStreamReactor* SessionWatch::Open(Context& context, const grpc::CallbackServerContext& call,
+                                      const v1::WatchSessionsRequest& request) {
   if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
   for (const std::string& id : request.session_ids()) {
     const absl::StatusOr<session::Info> info = context.registry.GetAlive(id);
     if (!info.ok()) return RefuseStream(WithMetadata(info.status(), "session_id", id));
   }
-  return Launch(std::make_shared<SessionWatch>(context, request));
+  return Launch(std::make_shared<SessionWatch>(context, request), call);
 }
 
 SessionWatch::SessionWatch(Context& context, const v1::WatchSessionsRequest& request)

@@ -15,7 +15,7 @@ namespace talkjsd::api {
 // As SessionService.WatchSessions promises. Threads and lifetime: see Stream.
 class SessionWatch final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context,
+  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
                                  const talkjs::sidecar::v1::WatchSessionsRequest& request);
 
   SessionWatch(Context& context, const talkjs::sidecar::v1::WatchSessionsRequest& request);

@@ -7,6 +7,8 @@
 
 #include "daemon/api/errors.h"
 #include "daemon/api/limits.h"
+#include "daemon/api/peers.h"
+#include "daemon/base/log.h"
 
 namespace talkjsd::api {
 namespace {
@@ -17,15 +19,20 @@ MonoTime::rep Ticks(MonoTime time) { return time.time_since_epoch().count(); }
 
 }  // namespace
 
-Stream::Stream(Context& context, prometheus::Gauge* gauge)
+std::string Stream::MakeId(Context& context) {
+  return "str_" + context.random.Text(kStreamIdLength);
+}
+
+Stream::Stream(Context& context, prometheus::Gauge* gauge, std::string id)
     : context_(context),
-      id_("str_" + context.random.Text(kStreamIdLength)),
+      id_(std::move(id)),
       gauge_(gauge),
       last_write_(Ticks(context.clock.Now())) {
   if (gauge_ != nullptr) gauge_->Increment();
 }
 
-ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream) {
+ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream,
+                                  const grpc::CallbackServerContext& call) {
   Stream* const reactor = stream.get();
   const absl::Status added = reactor->context_.streams.Add(stream);
   if (!added.ok()) {
@@ -36,6 +43,7 @@ ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream) {
   {
     MutexLock lock(reactor->mutex_);
     reactor->self_ = std::move(stream);
+    if (const std::optional<int> fd = DescriptorOf(call.peer())) reactor->socket_.emplace(*fd);
   }
   // What is written before gRPC knows the reactor waits inside it.
   reactor->Run();
@@ -68,11 +76,25 @@ void Stream::EndWith(grpc::Status status) {
   context_.dispatcher.Post(shared_from_this());
 }
 
-void Stream::Tick(MonoTime now) {
+bool Stream::Tick(MonoTime now) {
   if (now.time_since_epoch().count() - last_write_.load(std::memory_order_relaxed) >=
       std::chrono::duration_cast<MonoTime::duration>(kProgressInterval).count()) {
     Wake();
   }
+  MutexLock lock(mutex_);
+  if (!writing_) {
+    if (socket_.has_value()) socket_->Forget();
+    return false;
+  }
+  const Server::Options& options = context_.options;
+  if (socket_.has_value() &&
+      socket_->Look(now, options.keepalive_time + options.keepalive_timeout)) {
+    LogWarning("a client takes nothing out of its socket: its connection is cut",
+               {{"stream", id_}});
+    socket_->Cut();
+    socket_.reset();
+  }
+  return now - write_started_ >= kStallTime;
 }
 
 bool Stream::IsQuiet() const {
@@ -109,6 +131,7 @@ void Stream::Run() {
       {
         MutexLock lock(mutex_);
         write_started_ = now;
+        writing_ = true;
       }
       // Never with a buffer hint: on the first write it would hang the stream (gRPC 1.51), and
       // later ones are batches already.
@@ -129,6 +152,7 @@ void Stream::OnWriteDone(bool ok) {
   {
     MutexLock lock(mutex_);
     started = write_started_;
+    writing_ = false;
     if (!ok && !end_.has_value()) end_ = grpc::Status::CANCELLED;
   }
   const std::chrono::duration<double> took = context_.clock.Now() - started;

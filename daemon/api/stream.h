@@ -2,6 +2,7 @@
 #ifndef TALKJSD_API_STREAM_H_
 #define TALKJSD_API_STREAM_H_
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -15,6 +16,7 @@
 #include "daemon/api/context.h"
 #include "daemon/api/dispatcher.h"
 #include "daemon/api/errors.h"
+#include "daemon/api/stuck_socket.h"
 #include "daemon/base/mutex.h"
 
 namespace prometheus {
@@ -37,15 +39,20 @@ class Stream : public ByteStreamReactor,
                public std::enable_shared_from_this<Stream> {
  public:
   // The reactor for gRPC: the stream, running, or a refusal (drain, too many streams).
-  static ByteStreamReactor* Launch(std::shared_ptr<Stream> stream);
+  static ByteStreamReactor* Launch(std::shared_ptr<Stream> stream,
+                                   const grpc::CallbackServerContext& call);
 
   void Wake();
   void End(const absl::Status& status) override;
-  // About twice a second: wakes a stream that has written nothing for kProgressInterval.
-  void Tick(MonoTime now);
+  // About twice a second: wakes a stream that has written nothing for kProgressInterval, and cuts
+  // the connection of a client that is dead. True if the stream is stalled: its client has not
+  // taken the write in flight for kStallTime.
+  bool Tick(MonoTime now);
 
  protected:
-  Stream(Context& context, prometheus::Gauge* gauge);
+  Stream(Context& context, prometheus::Gauge* gauge) : Stream(context, gauge, MakeId(context)) {}
+  Stream(Context& context, prometheus::Gauge* gauge, std::string id);
+  static std::string MakeId(Context& context);
 
   struct Idle {};
   struct Write {
@@ -83,11 +90,14 @@ class Stream : public ByteStreamReactor,
   Mutex mutex_;
   // Somebody is in Run, will be (posted), or a write is in flight.
   bool busy_ ABSL_GUARDED_BY(mutex_) = true;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // Woken while busy.
   bool again_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
   MonoTime write_started_ ABSL_GUARDED_BY(mutex_);
+  // The descriptor is open as long as the call lives, so it is while a write is in flight.
+  std::optional<StuckSocket> socket_ ABSL_GUARDED_BY(mutex_);
   // gRPC's reference, from Launch to OnDone.
   std::shared_ptr<Stream> self_ ABSL_GUARDED_BY(mutex_);
 };

@@ -15,7 +15,8 @@ namespace v1 = talkjs::sidecar::v1;
 
 }  // namespace
 
-ByteStreamReactor* UnreadsStream::Open(Context& context, const v1::StreamUnreadsRequest& request) {
+ByteStreamReactor* UnreadsStream::Open(Context& context, const grpc::CallbackServerContext& call,
+                                       const v1::StreamUnreadsRequest& request) {
   if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
   std::vector<std::string> ids(request.session_ids().begin(), request.session_ids().end());
   std::sort(ids.begin(), ids.end());
@@ -23,7 +24,7 @@ ByteStreamReactor* UnreadsStream::Open(Context& context, const v1::StreamUnreads
   if (const absl::Status usable = CheckUsable(context.registry, ids); !usable.ok()) {
     return RefuseStream(usable);
   }
-  return Launch(std::make_shared<UnreadsStream>(context, std::move(ids)));
+  return Launch(std::make_shared<UnreadsStream>(context, std::move(ids)), call);
 }
 
 UnreadsStream::UnreadsStream(Context& context, std::vector<std::string> session_ids)

@@ -17,7 +17,7 @@ namespace talkjsd::api {
 // As EventService.StreamUnreads promises. Threads and lifetime: see Stream.
 class UnreadsStream final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context,
+  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
                                  const talkjs::sidecar::v1::StreamUnreadsRequest& request);
 
   UnreadsStream(Context& context, std::vector<std::string> session_ids);

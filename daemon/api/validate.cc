@@ -23,6 +23,17 @@ void CheckRequestId(const std::string& id, FieldErrors& errors) {
   CheckSize("request_id", id, 0, kMaxRequestIdBytes, errors);
 }
 
+void CheckSubscriptionName(std::string_view field, const std::string& name, FieldErrors& errors) {
+  CheckSize(field, name, 1, kMaxSubscriptionNameBytes, errors);
+  const auto allowed = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("._:/-").find(c) != std::string_view::npos;
+  };
+  if (!std::all_of(name.begin(), name.end(), allowed)) {
+    errors.Add(field, "must consist of A-Z a-z 0-9 . _ : / -");
+  }
+}
+
 }  // namespace
 
 absl::Status Validate(const v1::CreateSessionRequest& request) {
@@ -94,10 +105,34 @@ absl::Status Validate(const v1::StreamMessagesRequest& request) {
       errors.Add(Element("kinds", i), "must be SENT, EDITED, DELETED or SESSION_STATE");
     }
   }
+  if (request.has_subscription()) {
+    CheckSubscriptionName("subscription.name", request.subscription().name(), errors);
+    CheckSize("subscription.replaces_stream_id", request.subscription().replaces_stream_id(), 0,
+              kMaxStreamIdBytes, errors);
+  }
   if (!v1::OnGap_IsValid(request.on_gap())) errors.Add("on_gap", "must be FAIL or CONTINUE");
   if (request.start_case() == v1::StreamMessagesRequest::kFromTime) {
     CheckTime("from_time", request.from_time(), errors);
   }
+  return errors.ToStatus();
+}
+
+absl::Status Validate(const v1::AcknowledgeRequest& request) {
+  FieldErrors errors;
+  CheckSubscriptionName("name", request.name(), errors);
+  CheckSize("stream_id", request.stream_id(), 1, kMaxStreamIdBytes, errors);
+  return errors.ToStatus();
+}
+
+absl::Status Validate(const v1::ListSubscriptionsRequest& request) {
+  FieldErrors errors;
+  if (request.page_size() < 0) errors.Add("page_size", "must not be negative; 0 means 100");
+  return errors.ToStatus();
+}
+
+absl::Status Validate(const v1::DeleteSubscriptionRequest& request) {
+  FieldErrors errors;
+  CheckSubscriptionName("name", request.name(), errors);
   return errors.ToStatus();
 }
 

@@ -37,6 +37,9 @@ absl::Status Validate(const talkjs::sidecar::v1::SendMessageRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::ListMessagesRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::StreamMessagesRequest& request);
 absl::Status Validate(const talkjs::sidecar::v1::StreamUnreadsRequest& request);
+absl::Status Validate(const talkjs::sidecar::v1::AcknowledgeRequest& request);
+absl::Status Validate(const talkjs::sidecar::v1::ListSubscriptionsRequest& request);
+absl::Status Validate(const talkjs::sidecar::v1::DeleteSubscriptionRequest& request);
 inline absl::Status Validate(const talkjs::sidecar::v1::GetInfoRequest&) {
   return absl::OkStatus();
 }

@@ -69,10 +69,32 @@ Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {
                       .Register(*registry_);
   message_streams = &streams.Add({{"kind", "messages"}});
   unreads_streams = &streams.Add({{"kind", "unreads"}});
+  streams_stalled = gauge("talkjsd_streams_stalled",
+                          "Streams whose client has not taken a response for over 10 seconds");
   events_delivered =
       counter("talkjsd_events_delivered_total", "Events written to streams, counted per stream");
   write_seconds = histogram("talkjsd_stream_write_seconds",
                             "One batch of a stream: queued until OnWriteDone", kLatencyBuckets);
+  auto& gaps = prometheus::BuildCounter()
+                   .Name("talkjsd_stream_gaps_total")
+                   .Help("Times that a message stream was told that events are lost to it")
+                   .Register(*registry_);
+  gaps_cursor_expired = &gaps.Add({{"reason", "cursor_expired"}});
+  gaps_journal_lost = &gaps.Add({{"reason", "journal_lost"}});
+  gaps_store_damaged = &gaps.Add({{"reason", "store_damaged"}});
+  auto& subscriptions = prometheus::BuildGauge()
+                            .Name("talkjsd_subscriptions")
+                            .Help("Named subscriptions")
+                            .Register(*registry_);
+  subscriptions_open = &subscriptions.Add({{"state", "open"}});
+  subscriptions_idle = &subscriptions.Add({{"state", "idle"}});
+  subscription_lag_events = gauge("talkjsd_subscription_lag_events",
+                                  "Events in the journal after the position of the named "
+                                  "subscription that is furthest behind");
+  acknowledgements =
+      counter("talkjsd_acknowledgements_total", "Acknowledgements of named subscriptions");
+  subscription_takeovers = counter("talkjsd_subscription_takeovers_total",
+                                   "Named subscriptions that a stream took from another one");
   auto& by_state = prometheus::BuildGauge()
                        .Name("talkjsd_sessions")
                        .Help("Sessions by state")

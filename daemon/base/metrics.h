@@ -46,8 +46,19 @@ class Metrics {
   // Streams.
   prometheus::Gauge* message_streams;
   prometheus::Gauge* unreads_streams;
+  prometheus::Gauge* streams_stalled;  // a response waits for its client for long
   prometheus::Counter* events_delivered;
   prometheus::Histogram* write_seconds;  // a batch: queued to OnWriteDone
+  // Losses told to message streams, by what was lost.
+  prometheus::Counter* gaps_cursor_expired;
+  prometheus::Counter* gaps_journal_lost;
+  prometheus::Counter* gaps_store_damaged;
+  // Named subscriptions.
+  prometheus::Gauge* subscriptions_open;
+  prometheus::Gauge* subscriptions_idle;
+  prometheus::Gauge* subscription_lag_events;  // of the one that is furthest behind
+  prometheus::Counter* acknowledgements;
+  prometheus::Counter* subscription_takeovers;
   // Sessions by state: set by the registry. Key: the state's name in lower case.
   std::map<std::string, prometheus::Gauge*> sessions;
 

@@ -165,7 +165,7 @@ class PositionsImpl final : public Positions {
   std::optional<Subscription> FindSubscription(const std::string& name) override;
   absl::Status PutSubscription(Subscription subscription) override;
   absl::StatusOr<bool> DeleteSubscription(const std::string& name) override;
-  void Acknowledge(const std::string& name, Cursor position) override;
+  std::optional<Cursor> Acknowledge(const std::string& name, Cursor position) override;
   void NoteUse(const std::string& name) override;
   std::vector<Session> Sessions() override;
   absl::Status PutSession(Session session) override;
@@ -250,16 +250,17 @@ void PositionsImpl::MarkSubscription(const std::string& name) {
   changed_.NotifyAll();
 }
 
-void PositionsImpl::Acknowledge(const std::string& name, Cursor position) {
+std::optional<Cursor> PositionsImpl::Acknowledge(const std::string& name, Cursor position) {
   const std::optional<uint64_t> to = options_.resolve(position);
   MutexLock lock(mutex_);
   const auto found = subscriptions_.find(name);
-  if (found == subscriptions_.end() || IsExpired(found->second)) return;
+  if (found == subscriptions_.end() || IsExpired(found->second)) return std::nullopt;
   found->second.last_used = clock_.WallMillis();
   // Of a journal that is lost nothing is further than anything.
   const std::optional<uint64_t> from = options_.resolve(found->second.position);
   if (to.has_value() && (!from.has_value() || *to > *from)) found->second.position = position;
   MarkSubscription(name);
+  return found->second.position;
 }
 
 void PositionsImpl::NoteUse(const std::string& name) {

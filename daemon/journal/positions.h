@@ -26,14 +26,17 @@
 
 namespace talkjsd::journal {
 
+// A subscription that nobody uses for so long expires.
+inline constexpr Duration kSubscriptionLifetime = std::chrono::hours(24 * 30);
+
 // Thread-safe. Readers look at memory; changes said to be stored at once wait for the disk.
 // Errors: JOURNAL_DISK_FULL, JOURNAL_READ_ONLY, JOURNAL_UNAVAILABLE; nothing has changed then.
 class Positions {
  public:
   struct Options {
     std::string path;
-    Duration delay = std::chrono::seconds(1);           // of changes that may lag
-    Duration unused_for = std::chrono::hours(24 * 30);  // then a subscription expires
+    Duration delay = std::chrono::seconds(1);     // of changes that may lag
+    Duration unused_for = kSubscriptionLifetime;  // then a subscription expires
     // Journal::Resolve of the journal that these positions are of.
     std::function<std::optional<uint64_t>(Cursor)> resolve;
     std::string vfs;  // for tests
@@ -65,8 +68,9 @@ class Positions {
   // Stored at once. False if there is none.
   virtual absl::StatusOr<bool> DeleteSubscription(const std::string& name) = 0;
   // May lag. Positions only move forward, in the order of `resolve`: others are ignored, as are
-  // unknown names; either way it counts as use.
-  virtual void Acknowledge(const std::string& name, Cursor position) = 0;
+  // unknown names; either way it counts as use. Returns where the subscription stands now; nothing
+  // if there is none.
+  virtual std::optional<Cursor> Acknowledge(const std::string& name, Cursor position) = 0;
   virtual void NoteUse(const std::string& name) = 0;
 
   virtual std::vector<Session> Sessions() = 0;

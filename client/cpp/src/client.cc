@@ -61,8 +61,8 @@ const std::string& Client::address() const { return impl_->connection->address()
 
 std::unique_ptr<MessageStream> Client::StreamMessages(const v1::StreamMessagesRequest& request,
                                                       MessageStreamOptions options) {
-  return std::unique_ptr<MessageStream>(new MessageStream(
-      std::make_unique<MessageStream::Impl>(impl_->connection, request, std::move(options))));
+  return std::unique_ptr<MessageStream>(new MessageStream(std::make_unique<MessageStream::Impl>(
+      impl_->connection, request, std::move(options), impl_->call_timeout)));
 }
 
 std::unique_ptr<UnreadsStream> Client::StreamUnreads(const v1::StreamUnreadsRequest& request,

@@ -7,22 +7,41 @@
 namespace talkjsd::client {
 
 MessageStream::Impl::Impl(std::shared_ptr<Connection> connection,
-                          const v1::StreamMessagesRequest& request, MessageStreamOptions options)
-    : stub_(v1::EventService::NewStub(connection->channel())),
+                          const v1::StreamMessagesRequest& request, MessageStreamOptions options,
+                          std::chrono::milliseconds call_timeout)
+    : connection_(std::move(connection)),
+      stub_(v1::EventService::NewStub(connection_->channel())),
       request_(request),
       options_(std::move(options)),
-      reader_(std::move(connection), options_, [this](grpc::ClientContext* context) {
-        if (!cursor_.empty()) request_.set_cursor(cursor_);
-        return stub_->StreamMessages(context, request_);
+      call_timeout_(call_timeout),
+      recent_(options_.remembered_messages),
+      reader_(connection_, options_, [this](grpc::ClientContext* context) {
+        return stub_->StreamMessages(context, RequestAsOfNow());
       }) {}
+
+v1::StreamMessagesRequest MessageStream::Impl::RequestAsOfNow() const {
+  v1::StreamMessagesRequest request = request_;
+  if (!cursor_.empty()) request.set_cursor(cursor_);
+  // A cut connection may be open for the daemon still.
+  if (request.has_subscription() && !stream_id_.empty()) {
+    request.mutable_subscription()->set_replaces_stream_id(stream_id_);
+  }
+  return request;
+}
+
+// The next event of the response; false if it has none left.
+bool MessageStream::Impl::TakeEvent(v1::MessageEvent* event) {
+  while (next_event_ < response_.events_size()) {
+    event->Swap(response_.mutable_events(next_event_++));
+    cursor_ = event->cursor();
+    if (!event->has_sent() || recent_.Add(event->session_id(), event->sent().id())) return true;
+  }
+  return false;
+}
 
 bool MessageStream::Impl::Next(v1::MessageEvent* event) {
   for (;;) {
-    if (next_event_ < response_.events_size()) {
-      event->Swap(response_.mutable_events(next_event_++));
-      cursor_ = event->cursor();
-      return true;
-    }
+    if (TakeEvent(event)) return true;
     EndOfResponse();
     if (!reader_.Read(&response_)) return false;
     next_event_ = 0;
@@ -39,6 +58,24 @@ bool MessageStream::Impl::Next(v1::MessageEvent* event) {
       return true;
     }
   }
+}
+
+Status MessageStream::Impl::Acknowledge() {
+  if (!request_.has_subscription()) {
+    Status status;
+    status.code = Code::kInvalidArgument;
+    status.message = "the stream has no named subscription; set one in its request";
+    return status;
+  }
+  if (cursor_.empty()) return {};  // nothing has come that could be acknowledged
+  v1::AcknowledgeRequest request;
+  request.set_name(request_.subscription().name());
+  request.set_stream_id(stream_id_);
+  request.set_cursor(cursor_);
+  v1::AcknowledgeResponse response;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + call_timeout_);
+  return connection_->FromGrpc(stub_->Acknowledge(&context, request, &response));
 }
 
 // caught_up and progress count after the events that came with them.
@@ -60,6 +97,7 @@ MessageStream::~MessageStream() = default;
 bool MessageStream::Next(v1::MessageEvent* event) { return impl_->Next(event); }
 const std::string& MessageStream::cursor() const { return impl_->cursor(); }
 const std::string& MessageStream::stream_id() const { return impl_->stream_id(); }
+Status MessageStream::Acknowledge() { return impl_->Acknowledge(); }
 const Status& MessageStream::status() const { return impl_->reader().status(); }
 void MessageStream::Cancel() { impl_->reader().Cancel(); }
 

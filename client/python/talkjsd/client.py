@@ -1,5 +1,8 @@
 """The connection to a daemon."""
 
+import threading
+import time
+
 import grpc
 from talkjs.sidecar.v1 import (conversation_service_pb2_grpc, daemon_service_pb2_grpc,
                                event_service_pb2_grpc, message_service_pb2_grpc,
@@ -91,17 +94,29 @@ class Client:
         Calls do this by themselves."""
         if self._connected:
             return
-        try:
-            grpc.channel_ready_future(self.channel).result(timeout=self._connect_timeout)
-        except grpc.FutureTimeoutError:
-            raise Error(grpc.StatusCode.UNAVAILABLE,
-                        f"cannot reach talkjsd at {self.address}: start it, or set "
-                        "TALKJSD_ADDRESS to where it listens") from None
+        ready = threading.Event()
+
+        def watch(state):
+            if state is grpc.ChannelConnectivity.READY:
+                ready.set()
+
+        deadline = time.monotonic() + self._connect_timeout
+        while not ready.is_set():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Error(grpc.StatusCode.UNAVAILABLE,
+                            f"cannot reach talkjsd at {self.address}: start it, or set "
+                            "TALKJSD_ADDRESS to where it listens")
+            # Asked again and again: a channel that shares its connection with an older one of this
+            # process falls idle when that one breaks, and would wait for ever.
+            self.channel.subscribe(watch, try_to_connect=True)
+            ready.wait(min(left, 0.25))
+            self.channel.unsubscribe(watch)
         self._connected = True
 
     def messages(self, session_ids=(), *, conversation_ids=(), exclude_by_me=False, kinds=(),
                  cursor=None, from_time=None, earliest=False, continue_after_gap=False,
-                 **options):
+                 subscription=None, takeover=False, **options):
         """Follows messages: returns a MessageStream, an iterator of pb.MessageEvent.
 
         session_ids         only these sessions; empty = all
@@ -109,11 +124,16 @@ class Client:
         exclude_by_me       leave out messages that the session's own user sent
         kinds               pb.MESSAGE_EVENT_KIND_...; empty = messages sent
         cursor, from_time (a datetime in UTC), earliest
-                            where to start, at most one; none = with the next event
+                            where to start, at most one; none = where the subscription stands,
+                            else with the next event
         continue_after_gap  where the start is lost: return a gap and go on, instead of an Error
+        subscription        name under which the daemon remembers the position for the stream's
+                            acknowledge(); None = it does not
+        takeover            take the subscription from a stream that has it open
         options             reconnect=True; on_reconnect(error, pause); on_progress(cursor), called
                             when the cursor moved without an event; min_backoff, max_backoff in
-                            seconds
+                            seconds; remembered_messages=10000, of which none comes twice even when
+                            the daemon's journal has lost its end
         """
         request = pb.StreamMessagesRequest(
             session_ids=session_ids, conversation_ids=conversation_ids,
@@ -127,6 +147,9 @@ class Client:
             request.from_time.FromDatetime(from_time)
         elif earliest:
             request.earliest.SetInParent()
+        if subscription is not None:
+            request.subscription.name = subscription
+            request.subscription.takeover = takeover
         return MessageStream(self, self._events, request, **options)
 
     def unreads(self, session_ids=(), **options):

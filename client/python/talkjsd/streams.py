@@ -1,5 +1,6 @@
 """The daemon's streams as iterators that survive a lost connection."""
 
+import collections
 import random
 import threading
 
@@ -78,21 +79,47 @@ class _Reopening:
         self._closed.wait(pause)
 
 
+class _RecentMessages:
+    """Remembers the latest messages by session and id; one without an id is new."""
+
+    def __init__(self, capacity):
+        self._capacity = capacity
+        self._seen = collections.OrderedDict()
+
+    def add(self, session_id, message_id):
+        """False if it is there already."""
+        if self._capacity == 0 or not message_id:
+            return True
+        key = (session_id, message_id)
+        if key in self._seen:
+            return False
+        self._seen[key] = None
+        if len(self._seen) > self._capacity:
+            self._seen.popitem(last=False)
+        return True
+
+
 class MessageStream:
     """EventService.StreamMessages as an iterator of pb.MessageEvent.
 
-    Resumes by itself after the last event that it returned. cursor is that event's position (17
-    opaque bytes): store it once the event is handled, and give it to Client.messages() next time.
+    Resumes by itself after the last event that it returned: within one process nothing comes twice,
+    whatever becomes of the daemon. cursor is that event's position (17 opaque bytes): store it once
+    the event is handled, and give it to Client.messages() next time; or, with a named subscription,
+    call acknowledge() then.
 
     A position that the daemon no longer has is never skipped in silence: the iteration raises an
     Error with OUT_OF_RANGE (JOURNAL_LOST, CURSOR_EXPIRED), or with continue_after_gap returns an
     event with the payload `gap`. Gaps that the daemon finds later are such events in either case.
     """
 
-    def __init__(self, client, stub, request, on_progress=None, **options):
+    def __init__(self, client, stub, request, on_progress=None, remembered_messages=10000,
+                 **options):
         self.cursor = b""
         self.stream_id = ""
+        self._client = client
+        self._stub = stub
         self._request = request
+        self._recent = _RecentMessages(remembered_messages)
         self._on_progress = on_progress
         self._response = pb.StreamMessagesResponse()
         self._events = iter(())
@@ -100,6 +127,9 @@ class MessageStream:
         def open_call():
             if self.cursor:
                 self._request.cursor = self.cursor
+            if self.stream_id and self._request.HasField("subscription"):
+                # A cut connection may be open for the daemon still.
+                self._request.subscription.replaces_stream_id = self.stream_id
             return stub.StreamMessages(self._request, wait_for_ready=True)
 
         self._reader = _Reopening(client, open_call, **options)
@@ -111,7 +141,10 @@ class MessageStream:
         while True:
             for event in self._events:
                 self.cursor = event.cursor
-                return event
+                # After a rollback of its journal the daemon has fetched messages again.
+                if event.WhichOneof("payload") != "sent" or self._recent.add(
+                        event.session_id, event.sent.id):
+                    return event
             self._end_of_response()
             self._response = self._reader.read()
             if self._response is None:
@@ -123,6 +156,26 @@ class MessageStream:
                 self.stream_id = self._response.opened.stream_id
             if self._response.HasField("gap"):
                 return pb.MessageEvent(cursor=self.cursor, gap=self._response.gap)
+
+    def acknowledge(self):
+        """Of a stream with a named subscription: tells the daemon that everything up to cursor is
+        done with. False: it could not be told, because it is away or the stream has just broken;
+        a later call covers it. Raises Error when none ever will."""
+        if not self._request.HasField("subscription"):
+            raise ValueError("the stream has no named subscription")
+        if not self.cursor:
+            return True
+        try:
+            self._stub.Acknowledge(pb.AcknowledgeRequest(
+                name=self._request.subscription.name, stream_id=self.stream_id,
+                cursor=self.cursor), timeout=self._client.timeout)
+        except grpc.RpcError as rpc_error:
+            error = Error.from_rpc(rpc_error)
+            if (error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+                    or error.reason == "STREAM_ID_STALE"):
+                return False
+            raise error from None
+        return True
 
     def close(self):
         """Ends the iteration; may be called from another thread."""

@@ -48,6 +48,8 @@ class FakeDaemon(event_service_pb2_grpc.EventServiceServicer,
         self.path = path
         self.answers = []
         self.requests = []
+        self.acknowledged = []
+        self.acknowledge_fails = None
         self.get_session = None
         self.start()
 
@@ -76,6 +78,12 @@ class FakeDaemon(event_service_pb2_grpc.EventServiceServicer,
 
     def StreamUnreads(self, request, context):  # pylint: disable=invalid-name
         yield from self._play(request, context)
+
+    def Acknowledge(self, request, context):  # pylint: disable=invalid-name
+        if self.acknowledge_fails:
+            fail(context, *self.acknowledge_fails)
+        self.acknowledged.append(request)
+        return pb.AcknowledgeResponse()
 
     def GetSession(self, request, context):  # pylint: disable=invalid-name
         return self.get_session(request, context)
@@ -139,6 +147,40 @@ class MessagesTest(ClientTestCase):
         self.drain(self.follow(on_progress=seen.append))
         self.assertEqual(seen, [cursor(9)])
         self.assertEqual(self.daemon.requests[1].cursor, cursor(9))
+
+    def test_a_message_fetched_again_is_not_returned_again(self):
+        again = events(2, 3)
+        again.events[0].cursor = cursor(12)
+        self.daemon.answers = [([opened_at(0), events(1, 2)], draining),
+                               ([opened_at(11), again], lambda context: None)]
+        stream = self.follow()
+        self.assertEqual(self.drain(stream), (["m1", "m2", "m3"], None))
+        self.assertEqual(stream.cursor, cursor(3))
+
+    def test_a_named_subscription_acknowledges_and_replaces_its_own_stream(self):
+        self.daemon.answers = [([opened_at(0), events(1)], draining),
+                               ([opened_at(1), events(2)], lambda context: None)]
+        stream = self.follow(subscription="crm")
+        self.assertTrue(stream.acknowledge())
+        self.assertEqual(self.daemon.acknowledged, [])
+        for _ in stream:
+            self.assertTrue(stream.acknowledge())
+        self.assertEqual(
+            [(a.name, a.stream_id, a.cursor) for a in self.daemon.acknowledged],
+            [("crm", "stream-0", cursor(1)), ("crm", "stream-1", cursor(2))])
+        first, second = (request.subscription for request in self.daemon.requests)
+        self.assertEqual((first.name, first.takeover, first.replaces_stream_id),
+                         ("crm", False, ""))
+        self.assertEqual(second.replaces_stream_id, "stream-0")
+        self.assertRaises(ValueError, self.follow().acknowledge)
+        self.daemon.acknowledge_fails = (grpc.StatusCode.FAILED_PRECONDITION, "STREAM_ID_STALE")
+        self.assertFalse(stream.acknowledge())
+        self.daemon.acknowledge_fails = (grpc.StatusCode.NOT_FOUND, "SUBSCRIPTION_NOT_FOUND")
+        with self.assertRaises(talkjsd.Error):
+            stream.acknowledge()
+        self.daemon.stop()
+        self.assertFalse(stream.acknowledge())
+        self.daemon.start()
 
     def test_a_lost_position_raises_its_reason(self):
         self.daemon.answers = [([], lambda context: fail(

@@ -100,9 +100,6 @@ TEST_F(MessageStreamTest, StartsThatCannotBeAreRefusedWithTheirReason) {
   EXPECT_EQ(Why(invalid), Expected(StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"));
   EXPECT_EQ(DetailOf<google::rpc::BadRequest>(invalid).field_violations(0).field(),
             "session_ids[0]");
-  v1::StreamMessagesRequest named;
-  named.mutable_subscription()->set_name("x");
-  EXPECT_EQ(Why(EndOf(named)), Expected(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED"));
 }
 
 TEST_F(MessageStreamTest, ALostJournalIsAGapForThoseWhoContinue) {

@@ -1,6 +1,9 @@
 // The small parts of the server: addresses, peers, the set of calls, the dispatcher.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <set>
@@ -9,6 +12,7 @@
 #include "daemon/api/call_set.h"
 #include "daemon/api/dispatcher.h"
 #include "daemon/api/peers.h"
+#include "daemon/api/stuck_socket.h"
 #include "daemon/base/error.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
@@ -25,6 +29,33 @@ TEST(AddressTest, TakesUnixPathsOnly) {
     EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << address;
     EXPECT_EQ(std::string(MessageOf(refused.status())).find('\n'), std::string::npos);
   }
+}
+
+TEST(StuckSocketTest, IsOneThatHoldsTheSameBytesForTooLong) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  StuckSocket socket(ends[0]);
+  const auto at = [](int seconds) { return MonoTime(std::chrono::seconds(seconds)); };
+  const Duration limit = std::chrono::seconds(80);
+  EXPECT_FALSE(socket.Look(at(0), limit)) << "nothing waits in it";
+  EXPECT_FALSE(socket.Look(at(100), limit));
+  const std::string bytes(1000, 'x');
+  EXPECT_EQ(::write(ends[0], bytes.data(), bytes.size()), 1000);
+  EXPECT_FALSE(socket.Look(at(200), limit));
+  EXPECT_FALSE(socket.Look(at(279), limit));
+  EXPECT_TRUE(socket.Look(at(280), limit));
+  EXPECT_EQ(::write(ends[0], bytes.data(), bytes.size()), 1000);
+  EXPECT_FALSE(socket.Look(at(281), limit)) << "something has moved";
+  EXPECT_FALSE(socket.Look(at(300), limit));
+  socket.Forget();
+  EXPECT_FALSE(socket.Look(at(400), limit));
+  EXPECT_TRUE(socket.Look(at(480), limit));
+  std::array<char, 4096> read{};
+  EXPECT_EQ(::read(ends[1], read.data(), read.size()), 2000);
+  EXPECT_FALSE(socket.Look(at(481), limit));
+  socket.Cut();
+  EXPECT_EQ(::read(ends[1], read.data(), read.size()), 0);
+  for (const int end : ends) ::close(end);
 }
 
 TEST(PeerTableTest, FindsTheLatestOwnerOfADescriptor) {

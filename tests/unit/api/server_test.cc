@@ -208,15 +208,6 @@ TEST_F(ServerTest, UnreadsOverSeveralSessionsReportTheEndOfOne) {
   reader->Finish();
 }
 
-TEST_F(ServerTest, WhatThisVersionLacksSaysSo) {
-  const std::string missing = Expected(StatusCode::UNIMPLEMENTED, "NOT_IMPLEMENTED");
-  for (const char* method : {"EventService/Acknowledge", "EventService/ListSubscriptions",
-                             "EventService/DeleteSubscription"}) {
-    EXPECT_EQ(Why(CallRaw(channel_, std::string("/talkjs.sidecar.v1.") + method, "")), missing)
-        << method;
-  }
-}
-
 TEST_F(ServerTest, BytesThatAreNoRequestAreInvalidNotInternal) {
   const std::string invalid = Expected(StatusCode::INVALID_ARGUMENT, "INVALID_REQUEST");
   const std::string garbage = "\xff\xff\xff\xff";

@@ -17,6 +17,7 @@
 
 #include "daemon/api/server.h"
 #include "daemon/journal/journal.h"
+#include "daemon/journal/positions.h"
 #include "daemon/net/http_client.h"
 #include "daemon/net/tls_context.h"
 #include "daemon/session/registry.h"
@@ -62,6 +63,7 @@ class ServerTest : public testing::Test {
                                           SecureRandom(), metrics_);
     EXPECT_TRUE(journal.ok()) << journal.status();
     journal_ = *std::move(journal);
+    OpenPositions();
     auto tls = net::TlsContext::Make("");
     EXPECT_TRUE(tls.ok()) << tls.status();
     tls_ = *std::move(tls);
@@ -81,6 +83,7 @@ class ServerTest : public testing::Test {
     registry_->Stop();
     journal_->Close();
     server_.reset();
+    positions_.reset();
     std::filesystem::remove_all(dir_);
     ::close(upstream_);
   }
@@ -99,13 +102,22 @@ class ServerTest : public testing::Test {
     return ntohs(address.sin_port);
   }
 
+  void OpenPositions() {
+    journal::Positions::Options options;
+    options.path = dir_ / "positions";
+    options.delay = std::chrono::milliseconds(1);
+    options.resolve = [this](journal::Cursor cursor) { return journal_->Resolve(cursor); };
+    auto positions = journal::Positions::Open(std::move(options), SystemClock());
+    ASSERT_TRUE(positions.ok()) << positions.status();
+    positions_ = *std::move(positions);
+  }
+
   void StartServer() {
-    Server::Options options;
-    options.listen = "unix://" + (dir_ / "s.sock").string();
-    options.max_streams = 64;
-    options.drain_grace = std::chrono::milliseconds(300);
-    auto server =
-        Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
+    options_.listen = "unix://" + (dir_ / "s.sock").string();
+    options_.max_streams = 64;
+    options_.drain_grace = std::chrono::milliseconds(300);
+    auto server = Server::Start(options_, {*registry_, *journal_, SystemClock(), SecureRandom(),
+                                           metrics_, positions_.get()});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -154,10 +166,12 @@ class ServerTest : public testing::Test {
     journal_->Append(std::move(events));
   }
 
+  Server::Options options_;
   std::filesystem::path dir_;
   int upstream_ = -1;
   Metrics metrics_;
   std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<journal::Positions> positions_;
   std::unique_ptr<net::TlsContext> tls_;
   net::HttpClient http_{""};
   std::unique_ptr<session::Registry> registry_;
@@ -194,6 +208,7 @@ class MessageReader {
       if (!response.has_value()) break;
       for (const auto& event : response->events()) {
         ids.push_back(event.sent().id());
+        cursors.push_back(event.cursor());
         last_cursor = event.cursor();
       }
       EXPECT_LE(response->events_size(), 256);
@@ -209,6 +224,8 @@ class MessageReader {
   }
   void Cancel() { context_.TryCancel(); }
 
+  // Of all messages so far.
+  std::vector<std::string> cursors;
   std::string last_cursor;
 
  private:

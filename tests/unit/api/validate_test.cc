@@ -305,7 +305,24 @@ TEST(ValidateTest, StreamMessages) {
       {"from_time { seconds: 253402300800 }", "from_time"},
       {"from_time { nanos: -1 }", "from_time"},
       {"from_time { seconds: -62135596800 }", ""},
+      {"subscription { name: 'crm/eu:orders_1.2-x' }", ""},
+      {"subscription {}", "subscription.name is required"},
+      {"subscription { name: '" + Long(129) + "' }", "subscription.name must be 1 to 128"},
+      {"subscription { name: 'a b' }", "subscription.name must consist of"},
+      {"subscription { name: 'n' replaces_stream_id: '" + Long(65) + "' }",
+       "subscription.replaces_stream_id must be at most 64"},
   });
+}
+
+TEST(ValidateTest, NamedSubscriptions) {
+  Check<v1::AcknowledgeRequest>({
+      {"name: 'n' stream_id: 's'", ""},
+      {"stream_id: 's'", "name is required"},
+      {"name: 'n'", "stream_id is required"},
+      {"name: 'n' stream_id: '" + Long(65) + "'", "stream_id must be 1 to 64"},
+  });
+  Check<v1::ListSubscriptionsRequest>({{"", ""}, {"page_size: -1", "page_size must not be"}});
+  Check<v1::DeleteSubscriptionRequest>({{"name: 'n'", ""}, {"name: '*'", "name must consist of"}});
 }
 
 TEST(ValidateTest, ListSessions) {

@@ -82,7 +82,9 @@ TEST(DocsTest, TheManualHasEveryOptionOfEveryCommand) {
                               "emulator restore",
                               "emulator exec",
                               "journal inspect",
-                              "journal verify"}) {
+                              "journal verify",
+                              "subscription list",
+                              "subscription delete"}) {
     const std::string help = Help(command);
     ASSERT_THAT(help, HasSubstr("Usage:")) << command;
     for (auto it = std::sregex_iterator(help.begin(), help.end(), option);

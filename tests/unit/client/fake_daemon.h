@@ -102,6 +102,9 @@ class FakeDaemon {
       grpc::ServerContext*,
       grpc::ServerReaderWriter<pb::ProvideTokensResponse, pb::ProvideTokensRequest>*)>
       provide_tokens;
+  Unary<pb::AcknowledgeRequest, pb::AcknowledgeResponse> acknowledge;
+  Unary<pb::ListSubscriptionsRequest, pb::ListSubscriptionsResponse> list_subscriptions;
+  Unary<pb::DeleteSubscriptionRequest, pb::DeleteSubscriptionResponse> delete_subscription;
   Streaming<pb::StreamMessagesRequest, pb::StreamMessagesResponse> stream_messages;
   Streaming<pb::StreamUnreadsRequest, pb::StreamUnreadsResponse> stream_unreads;
   Streaming<pb::WatchSessionsRequest, pb::WatchSessionsResponse> watch_sessions;
@@ -194,6 +197,20 @@ class FakeDaemon {
                                const pb::StreamUnreadsRequest* request,
                                grpc::ServerWriter<pb::StreamUnreadsResponse>* writer) override {
       return Answer(fake_->stream_unreads, context, *request, writer);
+    }
+    grpc::Status Acknowledge(grpc::ServerContext*, const pb::AcknowledgeRequest* request,
+                             pb::AcknowledgeResponse* response) override {
+      return Answer(fake_->acknowledge, *request, response);
+    }
+    grpc::Status ListSubscriptions(grpc::ServerContext*,
+                                   const pb::ListSubscriptionsRequest* request,
+                                   pb::ListSubscriptionsResponse* response) override {
+      return Answer(fake_->list_subscriptions, *request, response);
+    }
+    grpc::Status DeleteSubscription(grpc::ServerContext*,
+                                    const pb::DeleteSubscriptionRequest* request,
+                                    pb::DeleteSubscriptionResponse* response) override {
+      return Answer(fake_->delete_subscription, *request, response);
     }
 
    private:

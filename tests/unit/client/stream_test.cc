@@ -180,6 +180,73 @@ TEST_F(StreamTest, WithContinueTheGapAtTheStartIsAnEvent) {
   EXPECT_THAT(Drain(*stream), ElementsAre("m5"));
 }
 
+TEST_F(StreamTest, AMessageThatTheDaemonFetchedAgainIsNotReturnedAgain) {
+  pb::StreamMessagesResponse again;  // after a rollback: 2 and 3 under new cursors
+  for (const auto& [cursor, id] : {std::pair(12, 2), {13, 3}, {14, 4}}) {
+    *again.add_events() = Events({id}).events(0);
+    again.mutable_events(again.events_size() - 1)->set_cursor(Cursor(cursor));
+  }
+  // The same message in another session is another event.
+  *again.add_events() = Events({15}).events(0);
+  again.mutable_events(3)->set_session_id("s-2");
+  again.mutable_events(3)->mutable_sent()->set_id("m4");
+  answers_ = {{{OpenedAt(0), Events({1, 2, 3})}, Draining()}, {{OpenedAt(11), again}, NotFound()}};
+  Client client = MakeClient();
+  const auto stream = client.StreamMessages({}, options_);
+  EXPECT_THAT(Drain(*stream), ElementsAre("m1", "m2", "m3", "m4", "m4"));
+  EXPECT_EQ(stream->cursor(), Cursor(15));
+}
+
+TEST_F(StreamTest, OnlySoManyMessagesAreRemembered) {
+  options_.remembered_messages = 2;
+  answers_ = {{{OpenedAt(0), Events({1, 2, 3, 2, 1})}, NotFound()}};
+  Client client = MakeClient();
+  EXPECT_THAT(Drain(*client.StreamMessages({}, options_)), ElementsAre("m1", "m2", "m3", "m1"));
+  options_.remembered_messages = 0;
+  requests_.clear();
+  EXPECT_THAT(Drain(*client.StreamMessages({}, options_)),
+              ElementsAre("m1", "m2", "m3", "m2", "m1"));
+}
+
+TEST_F(StreamTest, ANamedSubscriptionIsResumedWhereTheProcessIsAndReplacesItsOwnStream) {
+  answers_ = {{{OpenedAt(0), Events({1})}, Draining()}, {{OpenedAt(1), Events({2})}, NotFound()}};
+  Client client = MakeClient();
+  pb::StreamMessagesRequest request;
+  request.mutable_subscription()->set_name("crm");
+  const auto stream = client.StreamMessages(request, options_);
+  EXPECT_THAT(Drain(*stream), ElementsAre("m1", "m2"));
+  EXPECT_EQ(requests_.at(0).start_case(), pb::StreamMessagesRequest::START_NOT_SET);
+  EXPECT_EQ(requests_.at(0).subscription().replaces_stream_id(), "");
+  EXPECT_EQ(requests_.at(1).cursor(), Cursor(1));
+  EXPECT_EQ(requests_.at(1).subscription().replaces_stream_id(), "stream-0");
+  EXPECT_FALSE(requests_.at(1).subscription().takeover());
+}
+
+TEST_F(StreamTest, AcknowledgeNamesWhatNextHasReturned) {
+  answers_ = {{{OpenedAt(0), Events({1, 2})}, NotFound()}};
+  std::vector<pb::AcknowledgeRequest> acknowledged;
+  daemon_.acknowledge = [&](const pb::AcknowledgeRequest& request, pb::AcknowledgeResponse*) {
+    acknowledged.push_back(request);
+    return acknowledged.size() == 1 ? grpc::Status::OK
+                                    : DaemonError(grpc::StatusCode::FAILED_PRECONDITION,
+                                                  "STREAM_ID_STALE", "use the new one");
+  };
+  Client client = MakeClient();
+  pb::StreamMessagesRequest request;
+  request.mutable_subscription()->set_name("crm");
+  const auto stream = client.StreamMessages(request, options_);
+  EXPECT_TRUE(stream->Acknowledge().ok()) << "there is nothing yet";
+  pb::MessageEvent event;
+  ASSERT_TRUE(stream->Next(&event));
+  EXPECT_TRUE(stream->Acknowledge().ok());
+  EXPECT_EQ(stream->Acknowledge().reason, "STREAM_ID_STALE");
+  ASSERT_EQ(acknowledged.size(), 2u);
+  EXPECT_EQ(acknowledged[0].name(), "crm");
+  EXPECT_EQ(acknowledged[0].stream_id(), "stream-0");
+  EXPECT_EQ(acknowledged[0].cursor(), Cursor(1));
+  EXPECT_EQ(client.StreamMessages({}, options_)->Acknowledge().code, Code::kInvalidArgument);
+}
+
 TEST_F(StreamTest, WithoutReconnectUnavailableIsTheEnd) {
   answers_ = {{{OpenedAt(0)}, Draining()}};
   options_.reconnect = false;

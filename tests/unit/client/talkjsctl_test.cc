@@ -285,6 +285,77 @@ TEST_F(TalkjsctlTest, MessagesAreEscapedRowsOrLinesOfJsonAndCountEndsThem) {
   EXPECT_THAT(json.out, HasSubstr("\"sender_id\":\"bob\""));
 }
 
+TEST_F(TalkjsctlTest, WithASubscriptionWhatWasPrintedIsAcknowledged) {
+  pb::StreamMessagesRequest asked;
+  daemon_.stream_messages = [&](grpc::ServerContext* context, const auto& request, auto* writer) {
+    asked = request;
+    pb::StreamMessagesResponse response;
+    response.mutable_opened()->set_cursor(std::string(17, 'o'));
+    response.mutable_opened()->set_stream_id("str_1");
+    writer->Write(response);
+    response = TwoMessages();
+    response.clear_opened();
+    for (int i = 0; i < 2; ++i) {
+      response.mutable_events(i)->set_cursor(std::string(17, static_cast<char>('a' + i)));
+    }
+    writer->Write(response);
+    return FakeDaemon::HoldOpen(context);
+  };
+  std::vector<pb::AcknowledgeRequest> acknowledged;
+  daemon_.acknowledge = [&](const auto& request, auto*) {
+    acknowledged.push_back(request);
+    return grpc::Status::OK;
+  };
+  const Outcome outcome =
+      Run({"messages", "--all", "--subscription", "crm", "--takeover", "--count", "2"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(asked.subscription().name(), "crm");
+  EXPECT_TRUE(asked.subscription().takeover());
+  ASSERT_FALSE(acknowledged.empty());
+  EXPECT_EQ(acknowledged.back().name(), "crm");
+  EXPECT_EQ(acknowledged.back().stream_id(), "str_1");
+  EXPECT_EQ(acknowledged.back().cursor(), std::string(17, 'b'));
+  EXPECT_EQ(Run({"messages", "--all", "--takeover"}).exit_code, 2);
+}
+
+TEST_F(TalkjsctlTest, SubscriptionsAreListedOverPagesAndDeleted) {
+  daemon_.list_subscriptions = [](const auto& request, auto* response) {
+    pb::Subscription* subscription = response->add_subscriptions();
+    subscription->set_acknowledged_cursor(std::string(17, '\1'));
+    if (request.page_token().empty()) {
+      subscription->set_name("alerts");
+      subscription->set_stream_id("str_1");
+      response->set_next_page_token("more");
+    } else {
+      subscription->set_name("crm");
+      subscription->add_session_ids("s-1");
+    }
+    return grpc::Status::OK;
+  };
+  const Outcome table = Run({"subscription", "list"});
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_THAT(table.out, StartsWith("NAME "));
+  EXPECT_THAT(table.out, HasSubstr("\nalerts  yes "));
+  EXPECT_THAT(table.out, HasSubstr("\ncrm     no "));
+  EXPECT_THAT(table.out, HasSubstr("  s-1\n"));
+  const Outcome json = Run({"subscription", "list", "--json"});
+  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 2);
+
+  std::string deleted;
+  daemon_.delete_subscription = [&](const auto& request, auto*) {
+    deleted = request.name();
+    return deleted == "crm"
+               ? grpc::Status::OK
+               : DaemonError(grpc::StatusCode::NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", "no such");
+  };
+  EXPECT_EQ(Run({"subscription", "delete", "crm"}).exit_code, 0);
+  EXPECT_EQ(deleted, "crm");
+  const Outcome unknown = Run({"subscription", "delete", "other"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("(SUBSCRIPTION_NOT_FOUND)"));
+}
+
 TEST_F(TalkjsctlTest, ASignalEndsAStreamWithExitZero) {
   for (const int signal : {SIGINT, SIGTERM}) {
     std::promise<void> open;

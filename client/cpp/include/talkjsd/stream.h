@@ -3,7 +3,7 @@
 //   auto stream = client.StreamMessages(request);
 //   v1::MessageEvent event;
 //   while (stream->Next(&event)) {
-//     Handle(event);                  // recognise repeats by Message.id
+//     Handle(event);                  // after a crash, recognise repeats by Message.id
 //     SaveCursor(stream->cursor());   // after handling: that makes it "at least once"
 //   }
 //   Log(stream->status().ToString());
@@ -21,6 +21,7 @@
 #define TALKJSD_CLIENT_STREAM_H_
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,8 +46,12 @@ struct StreamOptions {
   std::function<void(const Status&, std::chrono::milliseconds)> on_reconnect;
 };
 
-// Hooks of a message stream; all optional.
+// A message stream's hooks, all optional, and what else it can be told.
 struct MessageStreamOptions : StreamOptions {
+  // How many of the latest messages the stream remembers, so that Next() returns none of them twice
+  // even when the daemon's journal has lost its end (a restored backup, power loss) and fetched
+  // them again under new cursors. About 200 bytes each; 0 = none.
+  size_t remembered_messages = 10'000;
   // The stream is open: at its start and after each reconnect.
   std::function<void(const v1::Opened&)> on_opened;
   // Everything that was in the journal has been returned by Next(): what follows is live.
@@ -58,9 +63,11 @@ struct MessageStreamOptions : StreamOptions {
 
 // EventService.StreamMessages.
 //
-// Resumes after the last event that Next() returned, whatever the request started with, so no event
-// comes twice because of a reconnect. A position that the daemon no longer has is never skipped in
-// silence; the request's on_gap says how:
+// Resumes after the last event that Next() returned, whatever the request started with: within one
+// process nothing comes twice, whatever becomes of the daemon. A program that is killed starts
+// again with the cursor that it has stored, or with the named subscription where it has
+// acknowledged: what follows that position comes again, and nothing else. A position that the
+// daemon no longer has is never skipped in silence; the request's on_gap says how:
 //   ON_GAP_FAIL (default)  the stream ends with OUT_OF_RANGE, reason JOURNAL_LOST or CURSOR_EXPIRED
 //                          (then metadata["earliest_cursor"] is where one could go on, in base64).
 //   ON_GAP_CONTINUE        Next() returns an event with the payload `gap`, then the earliest event
@@ -80,8 +87,15 @@ class MessageStream {
   // it opened.
   const std::string& cursor() const;
 
-  // The daemon's name for the stream as it is open now, for Acknowledge; changes at a reconnect.
+  // The daemon's name for the stream as it is open now, for Client::Acknowledge; changes at a
+  // reconnect.
   const std::string& stream_id() const;
+
+  // Of a stream with a named subscription: tells the daemon that everything up to cursor() is done
+  // with. To be called after handling what Next() returned (and from on_progress, where nothing is
+  // left to handle), not necessarily each time. An error is no reason to stop: a later call covers
+  // it, and until then only more would come again after a crash. Waits for no daemon.
+  Status Acknowledge();
 
   // Why the stream ended; OK while it has not. After Cancel(): CANCELLED.
   const Status& status() const;
