@@ -86,10 +86,15 @@ json::object Translate(const std::vector<wire::ContentBlock>& content,
   return json::object{{"markup", markup}};
 }
 
+// Of "en-US" only "en" counts, but Chinese is written in two ways.
+std::string LanguageOf(const std::string& code) {
+  return code == "zh-TW" ? code : code.substr(0, code.find('-'));
+}
+
 bool IsLanguage(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_';
-  });
+  return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0 &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
 }
 
 CallResult TranslateMessages(const Call& call) {
@@ -108,7 +113,7 @@ CallResult TranslateMessages(const Call& call) {
       translations[id] = nullptr;
       continue;
     }
-    translations[id] = Translate((*record)->message.content, *language);
+    translations[id] = Translate((*record)->message.content, LanguageOf(*language));
   }
   return json::object{{"data", std::move(translations)}};
 }

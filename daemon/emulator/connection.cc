@@ -193,11 +193,11 @@ std::string Connection::PublishText(const std::vector<EventText>& events) {
 }
 
 Duration Connection::GapBeforePublish() {
-  if (!gap_) return Duration::zero();
+  if (!gap_) return builds_on_fresh() ? kGapBetweenReads : Duration::zero();
   const bool long_ago = !gap_->was_held_up && socket_->QueuedBytes() == 0 &&
-                        app_.wire_clock().Now() - gap_->sent >= kGapAfterAnswer;
+                        app_.wire_clock().Now() - gap_->sent >= kGapBetweenReads;
   gap_.reset();
-  return long_ago ? Duration::zero() : kGapAfterAnswer;
+  return long_ago && !builds_on_fresh() ? Duration::zero() : kGapBetweenReads;
 }
 
 void Connection::Send(std::string text, Duration gap) {

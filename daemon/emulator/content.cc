@@ -27,17 +27,33 @@ std::string Digits(std::string_view text) {
   return digits;
 }
 
-// Host of a URL or of its visible form, which may lack the scheme.
-std::string HostOf(std::string_view url) {
-  if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) {
-    url.remove_prefix(scheme + 3);
+// A URL, or what is visible of one.
+struct UrlParts {
+  std::string scheme;     // lower case; empty if there is none
+  std::string host;       // lower case, with the port
+  std::string_view rest;  // from the path on
+};
+
+UrlParts SplitUrl(std::string_view url) {
+  constexpr std::string_view kSlashes = "://";
+  UrlParts parts;
+  if (const size_t scheme = url.find(kSlashes); scheme != std::string_view::npos) {
+    parts.scheme = Lower(url.substr(0, scheme));
+    url.remove_prefix(scheme + kSlashes.size());
+  } else if (url.starts_with("//")) {
+    url.remove_prefix(2);
   }
-  url = url.substr(0, url.find_first_of("/?#"));
-  if (const size_t user = url.rfind('@'); user != std::string_view::npos)
-    url.remove_prefix(user + 1);
-  return Lower(url);
+  const size_t end = std::min(url.find_first_of("/?#"), url.size());
+  std::string_view host = url.substr(0, end);
+  if (const size_t user = host.rfind('@'); user != std::string_view::npos) {
+    host.remove_prefix(user + 1);
+  }
+  parts.host = Lower(host);
+  parts.rest = url.substr(end);
+  return parts;
 }
 
+// What the text shows of the address must be so: whoever clicks it knows where it leads.
 bool LinkAgrees(std::string_view url, std::string_view text) {
   constexpr std::string_view kMail = "mailto:", kPhone = "tel:";
   const std::string lower = Lower(url);
@@ -46,8 +62,16 @@ bool LinkAgrees(std::string_view url, std::string_view text) {
     return shown == lower || shown == lower.substr(kMail.size());
   }
   if (lower.starts_with(kPhone)) return Digits(url) == Digits(text);
-  const std::string host = HostOf(url);
-  return !host.empty() && host == HostOf(text);
+  for (const std::string_view script : {"javascript:", "vbscript:", "data:"}) {
+    if (lower.starts_with(script)) return false;
+  }
+  if (url == text) return true;
+  const UrlParts target = SplitUrl(url);
+  const UrlParts shown = SplitUrl(text);
+  if (target.host.empty() || target.host != shown.host) return false;
+  const bool web = target.scheme == "http" || target.scheme == "https";
+  if (shown.scheme.empty() ? !web : shown.scheme != target.scheme) return false;
+  return shown.rest.empty() || shown.rest == target.rest;
 }
 
 absl::Status CheckNodes(const std::vector<wire::TextNode>& nodes, const ContentRules& rules) {

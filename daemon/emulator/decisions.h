@@ -21,7 +21,8 @@
 // 13  last message deleted     lastMessageAt goes back, and side.edited says so
 // 14  last participant leaves  the conversation stays; it is cleared only over the control endpoint
 // 15  permissions              participants may do everything; sending with access "Read" is 403
-//                              UNAUTHORIZED_TO_SEND; anybody may join himself, and PUT a
+//                              UNAUTHORIZED_TO_SEND, and replying to a system message is 400;
+//                              anybody may join himself, and PUT a
 //                              conversation's attributes (the SDK's set() does so just before it
 //                              joins)
 // 16  sizes                    frames of kMaxFrameBytes; no limit on texts, ids and custom values
@@ -30,8 +31,8 @@
 // 17  reactions                the one who reacts gets the same events, with his own
 //                              currentUserReacted
 // 18  custom-only edit         sets editedAt
-// 19  emoji                    a trailing U+FE0F is dropped where the emoji is fully qualified
-//                              without it (emoji.h)
+// 19  emoji                    kept fully qualified, as the SDK's documentation says: U+FE0F where
+//                              Unicode's list has it, and nowhere else (emoji.h)
 // 20  bokens                   JWTs with an exp of kBokenLifetimeSeconds
 // 21  402                      never answered
 // 22  several sockets          each has its own subscriptions; a user is online while any of them
@@ -75,7 +76,9 @@
 //     (World::IsUnread)
 //  -  `text` is parsed with links and actions, and given back as it came
 //  -  everyoneReadUntil is null where nobody is in the conversation
-//  -  limits of rate, webhooks and notifications are not emulated
+//  -  limits of rate are off unless Options::rest_rate_limits; of unknown whether a batch's
+//     operations count one by one, the batch counts once
+//  -  webhooks and notifications are not emulated
 // clang-format on
 #ifndef TALKJSD_EMULATOR_DECISIONS_H_
 #define TALKJSD_EMULATOR_DECISIONS_H_
@@ -122,15 +125,23 @@ inline constexpr size_t kRestPage = 10, kMaxRestPage = 100;
 
 inline constexpr size_t kMaxTranslatedMessages = 100;  // in one call
 
+// A search looks at so many messages at a time, and lets others have their turn in between.
+inline constexpr size_t kSearchSlice = 5000;
+
 inline constexpr size_t kMaxRestUsers = 100;    // in one PUT
 inline constexpr size_t kMaxRestMessages = 10;  // in one POST or import
 inline constexpr size_t kMaxOperations = 10;    // in one batch
+// Its limits of rate.
+inline constexpr double kRestBurst = 600, kRestPerSecond = 9;
+inline constexpr double kBatchBurst = 500, kBatchPerSecond = 1;
+inline constexpr size_t kMaxWaitingBatches = 100;
 inline constexpr size_t kMaxIdempotencyKey = 255;
 inline constexpr size_t kMaxParticipantsWithReadBy = 300;
 
-// Between the answer to a GET and a PUBLISH behind it: the `ws` package hands over both in one tick
-// when one read brings them, and the SDK then drops the events.
-inline constexpr Duration kGapAfterAnswer = std::chrono::milliseconds(5);
+// Between the answer to a GET and a PUBLISH behind it, and between a PUBLISH that makes a message
+// or a side and one about it: the `ws` package hands over both in one tick when one read brings
+// them, and the SDK then drops the later events.
+inline constexpr Duration kGapBetweenReads = std::chrono::milliseconds(5);
 
 // A client that does not read is dropped when so much waits for it.
 inline constexpr size_t kMaxQueuedBytes = 16 << 20;

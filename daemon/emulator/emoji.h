@@ -7,13 +7,13 @@
 
 namespace talkjsd::emulator {
 
-// The form under which reactions are kept: a trailing U+FE0F is dropped behind an emoji that is
-// fully qualified without it (one code point of Unicode's Emoji_Presentation); everything else
-// stays.
+// The form under which reactions are kept: an emoji as Unicode calls it fully qualified. U+FE0F
+// stands behind every code point that is text without it, and behind no other. What is no emoji
+// stays as it is.
 std::string NormalizeEmoji(std::string_view emoji);
 
-// ":name:" within the length limit, or text that could be one emoji: short, and not made of ASCII
-// only.
+// ":name:" within the length limit, or a single emoji: a code point, a flag, a keycap, or several
+// joined to one.
 bool IsReactionName(std::string_view emoji);
 
 }  // namespace talkjsd::emulator

@@ -9,6 +9,7 @@
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/http_faults.h"
 #include "daemon/emulator/http_front.h"
+#include "daemon/emulator/rest_limits.h"
 #include "daemon/emulator/ui_settings.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
@@ -82,10 +83,14 @@ struct Emulator::Impl {
         app(loop, *options.clock, *options.random, options.app_id, options.secret_key,
             ContentRules{options.users_may_send_links}),
         front(app),
+        limits(app, options.rest_rate_limits,
+               [this](net::ServerRequest request, net::HttpServer::Respond respond) {
+                 front.Respond(std::move(request), std::move(respond));
+               }),
         faults(
             app,
             [this](net::ServerRequest request, net::HttpServer::Respond respond) {
-              respond(front.Respond(request));
+              limits.Respond(std::move(request), std::move(respond));
             },
             [this](const net::ServerRequest& request) { return front.Upgrade(request); }),
         server(
@@ -100,6 +105,7 @@ struct Emulator::Impl {
   // Everything below lives on the loop, and ends after the loop has stopped.
   App app;
   HttpFront front;
+  RestLimits limits;
   HttpFaults faults;
   net::HttpServer server;
 };

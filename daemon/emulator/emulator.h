@@ -31,6 +31,7 @@ class Emulator {
     // be said.
     bool allow_remote_clients = false;
     bool users_may_send_links = false;  // link and action nodes in messages
+    bool rest_rate_limits = false;      // those of TalkJS's REST API; see rest_limits.h
     std::string data_dir;               // where the state is kept; empty: in memory only
     std::string seed_file;              // merged at start, and what a reset goes back to
     std::string ui_settings_file;       // for TalkJS's components; see ui_settings.h

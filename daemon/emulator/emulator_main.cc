@@ -27,6 +27,8 @@ ABSL_FLAG(std::string, secret_key_file, "",
 ABSL_FLAG(bool, allow_remote_clients, false,
           "listen on an address that is not loopback; the emulator has no access control");
 ABSL_FLAG(bool, users_may_send_links, false, "accept link and action nodes in users' messages");
+ABSL_FLAG(bool, rest_rate_limits, false,
+          "limit the REST API's calls to the rate that TalkJS allows");
 ABSL_FLAG(std::string, data_dir, "",
           "directory that keeps the state across restarts; without it the state is in memory");
 ABSL_FLAG(std::string, seed, "",
@@ -36,9 +38,15 @@ ABSL_FLAG(std::string, ui_settings, "",
 
 namespace {
 
-constexpr const char* kFlags[] = {
-    "listen",   "app_id", "secret_key_file", "allow_remote_clients", "users_may_send_links",
-    "data_dir", "seed",   "ui_settings"};
+constexpr const char* kFlags[] = {"listen",
+                                  "app_id",
+                                  "secret_key_file",
+                                  "allow_remote_clients",
+                                  "users_may_send_links",
+                                  "rest_rate_limits",
+                                  "data_dir",
+                                  "seed",
+                                  "ui_settings"};
 constexpr int kExitUsage = 2;
 
 // Flags are written with dashes and defined with underscores.
@@ -153,6 +161,7 @@ int main(int argc, char** argv) {
   options.app_id = absl::GetFlag(FLAGS_app_id);
   options.allow_remote_clients = absl::GetFlag(FLAGS_allow_remote_clients);
   options.users_may_send_links = absl::GetFlag(FLAGS_users_may_send_links);
+  options.rest_rate_limits = absl::GetFlag(FLAGS_rest_rate_limits);
   options.data_dir = absl::GetFlag(FLAGS_data_dir);
   options.seed_file = absl::GetFlag(FLAGS_seed);
   options.ui_settings_file = absl::GetFlag(FLAGS_ui_settings);

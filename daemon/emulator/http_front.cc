@@ -64,7 +64,6 @@ net::ServerResponse AnswerPublic(App& app, const net::ServerRequest& request,
   }
   const Path rest(target.path->begin() + 3, target.path->end());
   if (!rest.empty() && rest[0] == "files") return AnswerFiles(app, request, rest);
-  if (!rest.empty() && rest[0] == "me") return AnswerMe(app, request, rest, target.query);
   if (!rest.empty()) return AnswerRest(app, request, rest, target.query);
   return RefusalResponse(Refuse(404, "NOT_FOUND", "no such path"));
 }
@@ -99,12 +98,36 @@ net::ServerResponse ForAnyOrigin(net::ServerResponse response) {
   return response;
 }
 
+// Answers if it is for "/public_api/v1/{app}/me/...": searches change nothing.
+bool Search(App& app, const net::ServerRequest& request, size_t slice,
+            const net::HttpServer::Respond& respond) {
+  const HttpTarget target = SplitTarget(request.target);
+  const bool search = target.path && target.path->size() > 3 && (*target.path)[0] == "public_api" &&
+                      (*target.path)[1] == "v1" &&
+                      (*target.path)[2] == app.authenticator().app_id() &&
+                      (*target.path)[3] == "me";
+  if (!search) return false;
+  const Path path(target.path->begin() + 3, target.path->end());
+  AnswerMe(app, request, path, target.query, slice,
+           [respond](net::ServerResponse response) { respond(ForAnyOrigin(std::move(response))); });
+  return true;
+}
+
 }  // namespace
 
-net::ServerResponse HttpFront::Respond(const net::ServerRequest& request) {
+void HttpFront::Respond(net::ServerRequest request, net::HttpServer::Respond respond) {
+  if (request.method == "OPTIONS" || !Search(app_, request, kSearchSlice, respond)) {
+    respond(RespondNow(request));
+  }
+}
+
+net::ServerResponse HttpFront::RespondNow(const net::ServerRequest& request) {
   if (IsForControl(request.target)) return AnswerControl(app_, request);
   if (request.method == "OPTIONS") return ForAnyOrigin(Preflight());
-  net::ServerResponse response = app_.Perform(
+  net::ServerResponse response;
+  const auto take = [&response](net::ServerResponse found) { response = std::move(found); };
+  if (Search(app_, request, SIZE_MAX, take)) return response;
+  response = app_.Perform(
       request.method != "GET", [&] { return Answer(app_, request); }, RefusalResponse);
   return ForAnyOrigin(std::move(response));
 }

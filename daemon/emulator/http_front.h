@@ -17,7 +17,10 @@ class HttpFront {
  public:
   explicit HttpFront(App& app) : app_(app) {}
 
-  net::ServerResponse Respond(const net::ServerRequest& request);
+  // At once, or later for a search through very much.
+  void Respond(net::ServerRequest request, net::HttpServer::Respond respond);
+  // At once in any case.
+  net::ServerResponse RespondNow(const net::ServerRequest& request);
   // The answer to a request that the server cannot even read.
   static net::ServerResponse Refuse(int status, std::string_view reason);
   // How large a body may be.

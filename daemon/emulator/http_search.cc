@@ -2,6 +2,7 @@
 
 #include <absl/strings/numbers.h>
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -109,24 +110,43 @@ std::string CursorAt(UnixMillis time, json::value number_or_id, const Search& se
   return EncodeCursor({time, std::move(number_or_id), search.text, search.filter_json});
 }
 
-absl::StatusOr<std::string> SearchMessages(const World& world, std::string_view caller,
-                                           const Search& search) {
-  std::optional<MessageKey> before;
-  if (search.after) {
-    const auto& [time, number] = *search.after;
-    if (!number.is_int64()) return WrongCursor();
-    before = MessageKey{time, static_cast<uint64_t>(number.get_int64())};
+// A page of messages, put together little by little: the world may change in between.
+class MessageSearch {
+ public:
+  MessageSearch(std::string caller, Search search, std::optional<MessageKey> before)
+      : caller_(std::move(caller)), search_(std::move(search)), before_(before) {}
+
+  // Looks at so many messages at most. The answer, once there is one.
+  std::optional<std::string> Advance(const World& world, size_t most) {
+    const auto hits = world.SearchMessages(caller_, search_.query, search_.filter,
+                                           search_.limit - found_, before_, most);
+    for (const MessageRecord* record : hits.items) {
+      json::object item = wire::EncodeMessage(world.MessageFor(caller_, *record));
+      item["conversationId"] = record->conversation_id;
+      lines_.Add(item);
+      last_ = record->key;
+    }
+    found_ += hits.items.size();
+    before_ = hits.stopped;
+    if (hits.stopped) return std::nullopt;
+    if (!hits.more) return lines_.End(std::nullopt);
+    return lines_.End(CursorAt(last_.created_at, static_cast<int64_t>(last_.number), search_));
   }
-  const auto page = world.SearchMessages(caller, search.query, search.filter, search.limit, before);
-  Lines lines;
-  for (const MessageRecord* record : page.items) {
-    json::object item = wire::EncodeMessage(world.MessageFor(caller, *record));
-    item["conversationId"] = record->conversation_id;
-    lines.Add(item);
-  }
-  if (!page.more) return lines.End(std::nullopt);
-  const MessageKey last = page.items.back()->key;
-  return lines.End(CursorAt(last.created_at, static_cast<int64_t>(last.number), search));
+
+ private:
+  const std::string caller_;
+  const Search search_;
+  std::optional<MessageKey> before_;
+  Lines lines_;
+  size_t found_ = 0;
+  MessageKey last_;
+};
+
+absl::StatusOr<std::optional<MessageKey>> PlaceOf(const Search& search) {
+  if (!search.after) return std::optional<MessageKey>();
+  const auto& [time, number] = *search.after;
+  if (!number.is_int64()) return WrongCursor();
+  return std::optional(MessageKey{time, static_cast<uint64_t>(number.get_int64())});
 }
 
 absl::StatusOr<std::string> SearchConversations(const World& world, std::string_view caller,
@@ -146,8 +166,14 @@ absl::StatusOr<std::string> SearchConversations(const World& world, std::string_
   return lines.End(CursorAt(last.last_message_at, json::value(last.id), search));
 }
 
-absl::StatusOr<std::string> Answer(App& app, const net::ServerRequest& request,
-                                   const std::vector<std::string>& path, std::string_view query) {
+struct Request {
+  std::string caller;
+  bool messages = false;
+  Search search;
+};
+
+absl::StatusOr<Request> ReadRequest(const App& app, const net::ServerRequest& request,
+                                    const std::vector<std::string>& path, std::string_view query) {
   const bool known = path.size() == 3 && path[2] == "search" &&
                      (path[1] == "messages" || path[1] == "conversations");
   if (!known) return Refuse(404, "NOT_FOUND", "no such path");
@@ -156,21 +182,41 @@ absl::StatusOr<std::string> Answer(App& app, const net::ServerRequest& request,
   }
   const auto login = BearerOf(request, app.authenticator());
   if (!login.ok()) return login.status();
-  const auto search = ReadSearch(query);
+  auto search = ReadSearch(query);
   if (!search.ok()) return search.status();
-  if (path[1] == "messages") return SearchMessages(app.world(), login->user_id, *search);
-  return SearchConversations(app.world(), login->user_id, *search);
+  return Request{login->user_id, path[1] == "messages", *std::move(search)};
 }
 
-}  // namespace
-
-net::ServerResponse AnswerMe(App& app, const net::ServerRequest& request,
-                             const std::vector<std::string>& path, std::string_view query) {
-  auto answer = Answer(app, request, path, query);
+net::ServerResponse ResponseOf(absl::StatusOr<std::string> answer) {
   if (!answer.ok()) return RefusalResponse(answer.status());
   net::ServerResponse response;
   response.body = *std::move(answer);
   return response;
+}
+
+void Advance(App& app, const std::shared_ptr<MessageSearch>& search, size_t slice,
+             const net::HttpServer::Respond& respond) {
+  if (auto answer = search->Advance(app.world(), slice)) {
+    return respond(ResponseOf(*std::move(answer)));
+  }
+  app.loop().Post([&app, search, slice, respond] { Advance(app, search, slice, respond); });
+}
+
+}  // namespace
+
+void AnswerMe(App& app, const net::ServerRequest& request, const std::vector<std::string>& path,
+              std::string_view query, size_t slice, const net::HttpServer::Respond& respond) {
+  auto read = ReadRequest(app, request, path, query);
+  if (!read.ok()) return respond(RefusalResponse(read.status()));
+  if (!read->messages) {
+    return respond(ResponseOf(SearchConversations(app.world(), read->caller, read->search)));
+  }
+  const auto before = PlaceOf(read->search);
+  if (!before.ok()) return respond(RefusalResponse(before.status()));
+  Advance(
+      app,
+      std::make_shared<MessageSearch>(std::move(read->caller), std::move(read->search), *before),
+      slice, respond);
 }
 
 }  // namespace talkjsd::emulator

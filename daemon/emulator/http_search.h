@@ -13,9 +13,10 @@
 namespace talkjsd::emulator {
 
 // `path` is what follows the app id, "me" first. Needs a bearer token, and shows what its user may
-// see. On the app's loop.
-net::ServerResponse AnswerMe(App& app, const net::ServerRequest& request,
-                             const std::vector<std::string>& path, std::string_view query);
+// see. On the app's loop, which goes on with other things after every `slice` messages looked at:
+// with fewer than that `respond` is called at once.
+void AnswerMe(App& app, const net::ServerRequest& request, const std::vector<std::string>& path,
+              std::string_view query, size_t slice, const net::HttpServer::Respond& respond);
 
 }  // namespace talkjsd::emulator
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <type_traits>
 #include <variant>
 
 #include "daemon/emulator/decisions.h"
@@ -86,6 +87,8 @@ void Publisher::Remove(Subscriber& subscriber) {
   }
   subscriber.subscriptions_ = Subscriptions();
   subscriber.pending_.clear();
+  subscriber.fresh_ = subscriber.pending_fresh_ = {};
+  subscriber.builds_on_fresh_ = false;
   std::erase(dirty_, &subscriber);
   if (found->second.empty()) {
     sockets_.erase(found);
@@ -177,14 +180,31 @@ void Publisher::Unwatch(Watchers& watchers, const std::string& user_id, Subscrib
 // --- delivery ---
 
 void Publisher::Queue(Subscriber& subscriber, const EventText& text) {
-  if (subscriber.pending_.empty()) dirty_.push_back(&subscriber);
+  if (subscriber.pending_.empty()) {
+    dirty_.push_back(&subscriber);
+    subscriber.builds_on_fresh_ = false;
+  }
   subscriber.pending_.push_back(text);
+  if (about_.conversation != nullptr) NoteFresh(subscriber);
+}
+
+void Publisher::NoteFresh(Subscriber& subscriber) const {
+  const Subscriber::Fresh& fresh = subscriber.fresh_;
+  const bool builds = fresh.side_of == about_.conversation ||
+                      (about_.changes_message && fresh.message_in == about_.conversation);
+  subscriber.builds_on_fresh_ = subscriber.builds_on_fresh_ || builds;
+  if (about_.makes_side) subscriber.pending_fresh_.side_of = about_.conversation;
+  if (about_.makes_message) subscriber.pending_fresh_.message_in = about_.conversation;
 }
 
 void Publisher::Flush() {
   std::vector<Subscriber*> dirty = std::exchange(dirty_, {});
   for (Subscriber* subscriber : dirty) {
     const std::vector<EventText> events = std::exchange(subscriber->pending_, {});
+    if (subscriber->builds_on_fresh_) subscriber->fresh_ = {};
+    const Subscriber::Fresh made = std::exchange(subscriber->pending_fresh_, {});
+    if (made.side_of != nullptr) subscriber->fresh_.side_of = made.side_of;
+    if (made.message_in != nullptr) subscriber->fresh_.message_in = made.message_in;
     subscriber->Deliver(events);
   }
 }
@@ -220,8 +240,24 @@ void Publisher::ToWatchers(const Watchers& watchers, const std::string& user_id,
   for (Subscriber* subscriber : found->second) Queue(*subscriber, text);
 }
 
+template <typename Happened>
+Publisher::About Publisher::AboutOf(const Happened& happened) {
+  About about;
+  if constexpr (requires { happened.conversation; }) about.conversation = &happened.conversation;
+  about.makes_message = std::is_same_v<Happened, MessageAdded>;
+  about.changes_message =
+      std::is_same_v<Happened, MessageChanged> || std::is_same_v<Happened, MessageRemoved> ||
+      std::is_same_v<Happened, ReactionChanged> || std::is_same_v<Happened, ConversationCleared>;
+  return about;
+}
+
 void Publisher::Publish(const Change& change) {
-  std::visit([this](const auto& happened) { On(happened); }, change);
+  std::visit(
+      [this](const auto& happened) {
+        about_ = AboutOf(happened);
+        On(happened);
+      },
+      change);
 }
 
 // --- users ---
@@ -288,6 +324,7 @@ void Publisher::On(const SideChanged& change) {
 void Publisher::TellThere(const ConversationRecord& conversation,
                           const ParticipantRecord& participant) {
   const std::string& user_id = participant.user_id;
+  about_.makes_side = true;
   ToUser(
       user_id,
       [&](const Subscriptions& all) { return WantsMembership(all, all.In(conversation.id)); },
@@ -303,6 +340,7 @@ void Publisher::TellThere(const ConversationRecord& conversation,
         event["state"] = EncodeTyping(World::OthersTyping(conversation, user_id));
         return Encode(event);
       });
+  about_.makes_side = false;
 }
 
 void Publisher::TellGone(const std::string& user_id, const ConversationRecord& conversation) {

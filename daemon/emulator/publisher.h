@@ -75,13 +75,24 @@ class Subscriber {
 
   // The events of one call, as one PUBLISH.
   virtual void Deliver(const std::vector<EventText>& events) = 0;
+  // During Deliver: these events are about something that a PUBLISH shortly before has made, a
+  // message or one's side of a conversation. The SDK loses them if it reads both at once.
+  bool builds_on_fresh() const { return builds_on_fresh_; }
 
  private:
   friend class Publisher;
+  // Conversations, to compare only: where a message was made, and which one was joined.
+  struct Fresh {
+    const void* message_in = nullptr;
+    const void* side_of = nullptr;
+  };
   const std::string user_id_;
   const std::string client_id_;
   Subscriptions subscriptions_;
   std::vector<EventText> pending_;
+  Fresh fresh_;          // by what was delivered
+  Fresh pending_fresh_;  // by what is pending
+  bool builds_on_fresh_ = false;
 };
 
 class Publisher {
@@ -120,6 +131,7 @@ class Publisher {
   using Watchers = std::unordered_map<std::string, std::unordered_set<Subscriber*>>;
   void ToWatchers(const Watchers& watchers, const std::string& user_id, const EventText& text);
   void Queue(Subscriber& subscriber, const EventText& text);
+  void NoteFresh(Subscriber& subscriber) const;
   static void Unwatch(Watchers& watchers, const std::string& user_id, Subscriber& subscriber);
 
   void On(const UserAdded& change);
@@ -155,6 +167,17 @@ class Publisher {
   Watchers user_watchers_;
   Watchers online_watchers_;
   std::vector<Subscriber*> dirty_;  // have pending events
+
+  // What the event that is being queued is about.
+  struct About {
+    const void* conversation = nullptr;
+    bool makes_side = false;
+    bool makes_message = false;
+    bool changes_message = false;
+  };
+  template <typename Happened>
+  static About AboutOf(const Happened& happened);
+  About about_;
 };
 
 }  // namespace talkjsd::emulator

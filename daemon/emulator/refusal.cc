@@ -24,13 +24,15 @@ absl::StatusCode CodeFor(int status) {
       return absl::StatusCode::kUnimplemented;
     case 409:
       return absl::StatusCode::kAlreadyExists;
+    case 429:
+      return absl::StatusCode::kResourceExhausted;
     default:
       return absl::StatusCode::kInternal;
   }
 }
 
 int StatusFor(absl::StatusCode code) {
-  for (int status : {400, 401, 403, 404, 405, 409}) {
+  for (int status : {400, 401, 403, 404, 405, 409, 429}) {
     if (CodeFor(status) == code) return status;
   }
   return 500;

@@ -11,7 +11,7 @@
 namespace talkjsd::emulator {
 
 struct Refusal {
-  int status = 500;  // of the answer: 400, 401, 403, 404, 405, 409 or 500
+  int status = 500;  // of the answer: 400, 401, 403, 404, 405, 409, 429 or 500
   std::string code;  // errorCode
   std::string reason;
   std::string field;  // which property of the request is wrong, if it is one

@@ -69,7 +69,7 @@ const RestRouter& Routes();
 // --- batches ---
 
 struct Operation {
-  int64_t number = 0;
+  json::value number;  // any, as it came
   std::string method;
   std::string target;
   json::value payload = json::object();
@@ -79,13 +79,13 @@ struct Operation {
 absl::StatusOr<Operation> ReadOperation(const json::value& value) {
   const json::array* parts = value.if_array();
   const bool well_formed = parts != nullptr && parts->size() >= 3 && parts->size() <= 5 &&
-                           (*parts)[0].is_int64() && (*parts)[1].is_string() &&
+                           (*parts)[0].is_number() && (*parts)[1].is_string() &&
                            (*parts)[2].is_string() && (*parts)[2].get_string().starts_with('/');
   if (!well_formed) {
     return BadRequest("an operation is [number, \"METHOD\", \"/path\", payload?, options?]");
   }
   Operation operation;
-  operation.number = (*parts)[0].get_int64();
+  operation.number = (*parts)[0];
   operation.method = std::string((*parts)[1].get_string());
   operation.target = std::string((*parts)[2].get_string());
   if (parts->size() > 3 && !(*parts)[3].is_null()) operation.payload = (*parts)[3];
@@ -153,6 +153,8 @@ RestResult PerformBatch(const RestCall& call) {
   json::array answers;
   for (const Operation& operation : operations) {
     const RestResult result = Perform(call.app, operation);
+    // Clients hear of each by itself, as of single calls.
+    call.app.Settle();
     const int status = result.ok() ? 200 : RefusalOf(result.status()).status;
     answers.push_back(
         json::array{operation.number, status,

@@ -112,8 +112,10 @@ absl::Status ReadSender(const json::object& item, bool import, ServerMessage& me
   }
   if (system && message.sender_id) return BadField("type", "must be UserMessage with a sender");
   if (!system && !message.sender_id) return BadField("sender", "is required");
-  if (system && Given(item, "location") != nullptr) {
-    return BadField("location", "is for user messages only");
+  for (const char* name : {"location", "referencedMessageId"}) {
+    if (system && Given(item, name) != nullptr) {
+      return BadField(name, "is for user messages only");
+    }
   }
   return absl::OkStatus();
 }

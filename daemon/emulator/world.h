@@ -17,6 +17,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -122,9 +123,13 @@ class World {
 
   // --- searching, in what the caller is in and the filter lets through ---
   // Newest first. Pointers hold until the next change.
-  Page<const MessageRecord*> SearchMessages(std::string_view caller, const SearchQuery& query,
-                                            const ConversationFilter& filter, size_t limit,
-                                            const std::optional<MessageKey>& before) const;
+  struct MessageHits : Page<const MessageRecord*> {
+    // Set if it looked at `most` messages without coming to an end: where to go on, as `before`.
+    std::optional<MessageKey> stopped;
+  };
+  MessageHits SearchMessages(std::string_view caller, const SearchQuery& query,
+                             const ConversationFilter& filter, size_t limit,
+                             const std::optional<MessageKey>& before, size_t most = SIZE_MAX) const;
   // By subject, or by the custom property `search`. In the order of ListConversations.
   Page<wire::Conversation> SearchConversations(
       std::string_view caller, const SearchQuery& query, const ConversationFilter& filter,

@@ -106,6 +106,9 @@ absl::StatusOr<std::string> World::SendMessage(std::string_view caller,
     if (target == messages_.end() || target->second.conversation_id != conversation.id) {
       return MessageNotFound();
     }
+    if (conversation.messages.at(target->second.key).message.is_system) {
+      return BadField("referencedMessageId", "nobody can reply to a system message");
+    }
   }
   const MessageKey key{TimeForMessage(conversation), next_message_number_++};
   MessageRecord& record = AddMessage(conversation, key, std::move(message));

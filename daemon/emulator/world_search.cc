@@ -26,10 +26,11 @@ bool Matches(const SearchQuery& query, const wire::Conversation& side) {
 
 }  // namespace
 
-Page<const MessageRecord*> World::SearchMessages(std::string_view caller, const SearchQuery& query,
-                                                 const ConversationFilter& filter, size_t limit,
-                                                 const std::optional<MessageKey>& before) const {
-  Page<const MessageRecord*> page;
+World::MessageHits World::SearchMessages(std::string_view caller, const SearchQuery& query,
+                                         const ConversationFilter& filter, size_t limit,
+                                         const std::optional<MessageKey>& before,
+                                         size_t most) const {
+  MessageHits page;
   const auto mine = conversations_of_.find(std::string(caller));
   if (mine == conversations_of_.end()) return page;
   // One place in each conversation, going back in time; the heap knows the newest of them.
@@ -50,10 +51,16 @@ Page<const MessageRecord*> World::SearchMessages(std::string_view caller, const 
     if (place.next != place.end) places.push_back(place);
   }
   std::make_heap(places.begin(), places.end(), older);
+  std::optional<MessageKey> last;
   while (!places.empty()) {
+    if (most-- == 0) {
+      page.stopped = last;
+      break;
+    }
     std::pop_heap(places.begin(), places.end(), older);
     Place& place = places.back();
     const MessageRecord& record = place.next->second;
+    last = record.key;
     if (Matches(query, record)) {
       if (page.items.size() == limit) {
         page.more = true;

@@ -183,8 +183,10 @@ absl::Status World::CheckMessage(std::string_view conversation_id,
     return BadField("sender", "is not a participant of the conversation");
   }
   const auto& target = message.message.referenced_message_id;
-  if (target && LookUpMessage(conversation_id, *target) == nullptr) {
-    return BadField("referencedMessageId", "is not a message of the conversation");
+  if (!target) return absl::OkStatus();
+  const MessageRecord* referenced = LookUpMessage(conversation_id, *target);
+  if (referenced == nullptr || referenced->message.is_system) {
+    return BadField("referencedMessageId", "is not a user's message in the conversation");
   }
   return absl::OkStatus();
 }

@@ -4,9 +4,8 @@
 //
 // Input is lines. "@b ..." is a frame of bob; a line that starts with an HTTP method and a space is
 // a request, "METHOD target body"; "@t N" moves the clock by N ms; everything else is a frame of
-// alice. A unit test of the emulator runs it over the recorded traffic and mutations of it. To
-// fuzz, compile this file and the sources of daemon/emulator, wire, net and base with clang++
-// -std=c++20 -fsanitize=fuzzer,address.
+// alice. A unit test of the emulator runs it over the recorded traffic and mutations of it;
+// tests/fuzz/run fuzzes, beginning with the same.
 #include <absl/strings/numbers.h>
 
 #include <algorithm>
@@ -156,7 +155,7 @@ class Run {
     if (target < line.size()) request.body = line.substr(target + 1);
     request.headers = {{"Authorization", "Bearer " + request.body}};
     if (front_.Upgrade(request) != nullptr) return;
-    const net::ServerResponse response = front_.Respond(request);
+    const net::ServerResponse response = front_.RespondNow(request);
     Require(response.status >= 200 && response.status < 600);
   }
 

@@ -1,8 +1,8 @@
 // libFuzzer target: frames of both directions and the events in them. No input may crash a decoder,
 // and what was decoded must survive being encoded and decoded again.
 //
-// The unit tests of wire run it over the recorded frames. To fuzz, compile this file and the
-// sources of daemon/wire and daemon/base with clang++ -std=c++20 -fsanitize=fuzzer,address.
+// The unit tests of wire run it over the recorded frames; tests/fuzz/run fuzzes, beginning with the
+// same.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

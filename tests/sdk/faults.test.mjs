@@ -117,8 +117,8 @@ describe('faults', { concurrency: true }, () => {
   it('a stall holds everything up, and loses nothing', async (t) => {
     const { control, alice, say, sees, seen, ids } = await start(t);
     const before = await ids('alice');
-    await control('POST', 'connections/stall', { user: 'alice', ms: 3000 });
     const begin = performance.now();
+    await control('POST', 'connections/stall', { user: 'alice', ms: 3000 });
     const sent = alice.conversation('c1').send('mine');
     await say('one');
     await pause(1000);

@@ -120,6 +120,15 @@ export function watch(subscribe) {
   };
 }
 
+// A frame, or what came in the place of one.
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return ['broken', text];
+  }
+}
+
 // A socket without the SDK: frames go out as they are, answers come back by number, events in the order of arrival.
 export async function rawSocket(emulator, user, app = APP) {
   const socket = new WebSocket(
@@ -129,12 +138,13 @@ export async function rawSocket(emulator, user, app = APP) {
   const waiting = new Set();
   socket.on('error', () => {});
   socket.on('message', (data) => {
-    const frame = JSON.parse(data);
+    const frame = parse(`${data}`);
     frame.arrived = performance.now();
     frames.push(frame);
     for (const check of [...waiting]) check();
   });
   const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: `${reason}` }));
+  closed.catch(() => {});  // an upgrade that is refused fails below
   await once(socket, 'open');
   let next = 0;
   const until = (accept) =>

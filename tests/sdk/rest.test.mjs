@@ -397,10 +397,12 @@ test('messages: posted, edited, deleted and listed by a server', async (t) => {
   await fails(404, 'DELETE', `${path}/${one}`);
   await fails(404, 'PUT', `${path}/${one}`, { text: 'x' });
 
-  const [{ id: reply }] = await ok('POST', path, [user('bob', 're', { referencedMessageId: two })]);
+  await fails(400, 'POST', path, [user('bob', 're', { referencedMessageId: two })]);
+  await fails(400, 'POST', path, [system('re', { referencedMessageId: three })]);
+  const [{ id: reply }] = await ok('POST', path, [user('bob', 're', { referencedMessageId: three })]);
   const shown = await messages.until((all) => all[0].id === reply && all[0].referencedMessage);
-  assert.equal(shown[0].referencedMessage.id, two);
-  await ok('DELETE', `${path}/${two}`);
+  assert.equal(shown[0].referencedMessage.id, three);
+  await ok('DELETE', `${path}/${three}`);
   await messages.until((all) => all[0].referencedMessage === null);
   assert.equal((await ok('GET', `${path}/${reply}`)).referencedMessageId, null);
   assert.equal((await ok('GET', 'conversations/c')).lastMessage.id, reply);
@@ -555,10 +557,11 @@ test('a batch answers each operation by its number', async (t) => {
     [4, 'GET', '/users?limit=x'],
     [5, 'GET', '/users', { limit: 1 }],
     [6, 'GET', '/users', {}, { api_version: 'x' }],
+    [0.5, 'GET', '/users/alice'],
   ]);
   assert.deepEqual(
     answers.map(([number, status]) => [number, status]),
-    [[7, 200], [7, 404], [-1, 200], [2, 404], [3, 404], [4, 400], [5, 400], [6, 400]],
+    [[7, 200], [7, 404], [-1, 200], [2, 404], [3, 404], [4, 400], [5, 400], [6, 400], [0.5, 200]],
   );
   assert.deepEqual(answers[0][2], {});
   assert.equal(answers[1][2].errorCode, 'USER_NOT_FOUND');
@@ -601,4 +604,26 @@ test('presences: who is there, and looks at what', async (t) => {
   }
   await fails(400, 'POST', 'presences', { userIds: 'alice' });
   await fails(404, 'GET', 'users/nobody/sessions');
+});
+
+test('with --rest-rate-limits whoever asks too often is told to wait', async (t) => {
+  const emulator = await startEmulator('--rest-rate-limits');
+  t.after(async () => assert.equal(await emulator.stop(), 0));
+  const ask = (token = KEY) =>
+    fetch(`http://${emulator.host}/public_api/v1/${APP}/users`, { headers: { Authorization: `Bearer ${token}` } });
+  await fetch(`http://${emulator.host}/_emulator/v1/clock`, { method: 'POST', body: '{"freeze":true}' });
+  const statuses = [];
+  for (let i = 0; i < 30; ++i) {
+    statuses.push(...(await Promise.all(Array.from({ length: 20 }, () => ask()))).map((response) => response.status));
+  }
+  assert.deepEqual(new Set(statuses), new Set([200]));
+  const refused = await ask();
+  assert.equal(refused.status, 429);
+  assert.equal((await refused.json()).errorCode, 'TOO_MANY_REQUESTS');
+  assert.equal(refused.headers.get('retry-after'), '1');
+  assert.equal(refused.headers.get('access-control-allow-origin'), '*');
+  assert.equal((await ask('wrong')).status, 401);
+  await fetch(`http://${emulator.host}/_emulator/v1/clock`, { method: 'POST', body: '{"advance_ms":1000}' });
+  for (let i = 0; i < 9; ++i) assert.equal((await ask()).status, 200);
+  assert.equal((await ask()).status, 429);
 });

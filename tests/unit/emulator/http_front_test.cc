@@ -66,7 +66,7 @@ class HttpFrontTest : public testing::Test {
                        {"Content-Type", "multipart/form-data; boundary=XyZ"}};
     if (!token.empty()) request.headers.emplace_back("Authorization", "Bearer " + token);
     if (!range.empty()) request.headers.emplace_back("Range", range);
-    net::ServerResponse response = front.Respond(request);
+    net::ServerResponse response = front.RespondNow(request);
     EXPECT_EQ(HeaderOf(response, "Access-Control-Allow-Origin"), "*");
     return response;
   }
@@ -318,6 +318,29 @@ TEST_F(HttpFrontTest, SettingsAreThereWithOneSlashOrTwo) {
     EXPECT_EQ(Text(wire::ParseJson(answer.body)->at("appMetadata").at("id")), "demo");
     EXPECT_EQ(VerdictOf(Ask("GET", target)), "401 UNAUTHORIZED");
   }
+}
+
+TEST_F(HttpFrontTest, ALongSearchLetsOthersHaveTheirTurn) {
+  for (size_t i = 0; i < 2 * kSearchSlice + 1; ++i) Send(i % kSearchSlice == 0 ? "needle" : "hay");
+  net::ServerRequest request;
+  request.method.append("GET");
+  request.target.append("/public_api/v1/demo/me/messages/search?searchString=needle&limit=2");
+  request.headers = {{"Authorization", "Bearer " + TokenOf("alice")}};
+  const net::ServerResponse at_once = front.RespondNow(request);
+  std::optional<net::ServerResponse> response;
+  loop.Start();
+  loop.PostAndWait([&] {
+    front.Respond(request, [&](net::ServerResponse answer) { response = std::move(answer); });
+    EXPECT_FALSE(response.has_value());
+  });
+  // Each turn is posted by the one before.
+  for (int turn = 0; turn < 3; ++turn) loop.PostAndWait([] {});
+  loop.Stop();
+  ASSERT_TRUE(response.has_value());
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->body, at_once.body);
+  EXPECT_EQ(HeaderOf(*response, "Access-Control-Allow-Origin"), "*");
+  EXPECT_NE(response->body.find("cursor"), std::string::npos);
 }
 
 }  // namespace

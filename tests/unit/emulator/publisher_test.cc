@@ -283,5 +283,36 @@ TEST_F(PublisherTest, LogoutForgetsSubscriptionsAndPendingEvents) {
   EXPECT_EQ(bob.frames, 0);
 }
 
+TEST_F(PublisherTest, WhatBuildsOnAFreshMessageOrSideIsKeptApart) {
+  EXPECT_TRUE(Join("alice").ok());
+  Socket bob(publisher, "bob");
+  bob.Subscribe("/me/conversations");
+  bob.Subscribe("/me/conversations/c/messages");
+  const auto apart = [&] { return std::exchange(bob.frames_apart, 0); };
+  EXPECT_TRUE(Join("bob").ok());
+  EXPECT_EQ(apart(), 0);
+  const std::string first = Send("alice");
+  EXPECT_EQ(apart(), 1) << "the unread count of a side just made";
+  const std::string second = Send("alice");
+  EXPECT_EQ(apart(), 0) << "a flood is not slowed down";
+  MessageWrite edit;
+  edit.custom = wire::Patch<wire::CustomPatch>::Null();
+  EXPECT_TRUE(world.EditMessage("alice", "c", second, edit).ok());
+  publisher.Flush();
+  EXPECT_EQ(apart(), 1);
+  EXPECT_TRUE(world.AddReaction("alice", "c", first, "👍").ok());
+  publisher.Flush();
+  EXPECT_EQ(apart(), 0) << "nothing is fresh any more";
+  Send("alice");
+  EXPECT_TRUE(world.DeleteMessage("alice", "c", first).ok());
+  publisher.Flush();
+  EXPECT_EQ(apart(), 1);
+  EXPECT_TRUE(world.RemoveParticipant("alice", "c", "bob").ok());
+  EXPECT_TRUE(Join("bob").ok());
+  EXPECT_TRUE(world.RemoveParticipant("alice", "c", "bob").ok());
+  publisher.Flush();
+  EXPECT_EQ(apart(), 1) << "gone right after it came";
+}
+
 }  // namespace
 }  // namespace talkjsd::emulator

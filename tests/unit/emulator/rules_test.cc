@@ -91,8 +91,19 @@ TEST(EmojiTest, AnUnneededVariationSelectorIsDropped) {
   EXPECT_EQ(NormalizeEmoji("👍\xEF\xB8\x8F"), "👍");
   EXPECT_EQ(NormalizeEmoji("⭐\xEF\xB8\x8F"), "⭐");
   EXPECT_EQ(NormalizeEmoji("❤\xEF\xB8\x8F"), "❤\xEF\xB8\x8F") << "not an emoji without it";
+  EXPECT_EQ(NormalizeEmoji("👋\xEF\xB8\x8F🏽"), "👋🏽");
   EXPECT_EQ(NormalizeEmoji("🕷\xEF\xB8\x8F"), "🕷\xEF\xB8\x8F");
   EXPECT_EQ(NormalizeEmoji(":cat:"), ":cat:");
+}
+
+TEST(EmojiTest, AMissingVariationSelectorIsPutIn) {
+  EXPECT_EQ(NormalizeEmoji("❤"), "❤\xEF\xB8\x8F");
+  EXPECT_EQ(NormalizeEmoji("🕷"), "🕷\xEF\xB8\x8F");
+  EXPECT_EQ(NormalizeEmoji("1\u20E3"), "1\xEF\xB8\x8F\u20E3");
+  EXPECT_EQ(NormalizeEmoji("🏃\u200D♂"), "🏃\u200D♂\xEF\xB8\x8F");
+  EXPECT_EQ(NormalizeEmoji("🏳\u200D🌈"), "🏳\xEF\xB8\x8F\u200D🌈");
+  EXPECT_EQ(NormalizeEmoji("☝🏽"), "☝🏽") << "a skin tone makes it an emoji";
+  EXPECT_EQ(NormalizeEmoji("é"), "é") << "what is none stays";
 }
 
 TEST(EmojiTest, NamesAreEmojiOrShortCustomNames) {
@@ -103,7 +114,21 @@ TEST(EmojiTest, NamesAreEmojiOrShortCustomNames) {
   EXPECT_FALSE(IsReactionName("::"));
   EXPECT_FALSE(IsReactionName(":cat"));
   EXPECT_FALSE(IsReactionName(":" + std::string(49, 'x') + ":"));
+  EXPECT_TRUE(IsReactionName("🇳🇱"));
+  EXPECT_TRUE(IsReactionName("🏴󠁧󠁢󠁷󠁬󠁳󠁿"));
+  EXPECT_TRUE(IsReactionName("❤"));
+  EXPECT_TRUE(IsReactionName("👋🏽"));
+  std::string longest = ":";
+  for (int i = 0; i < 48; ++i) longest.append("é");
+  EXPECT_TRUE(IsReactionName(longest + ":")) << "characters count, not bytes";
   EXPECT_FALSE(IsReactionName("hello"));
+  EXPECT_FALSE(IsReactionName("é"));
+  EXPECT_FALSE(IsReactionName("👍👍"));
+  EXPECT_FALSE(IsReactionName("👍 "));
+  EXPECT_FALSE(IsReactionName("🇳"));
+  EXPECT_FALSE(IsReactionName("👩\u200D"));
+  EXPECT_FALSE(IsReactionName("1"));
+  EXPECT_FALSE(IsReactionName("\xF0\x9F"));
   EXPECT_FALSE(IsReactionName(""));
 }
 
@@ -138,6 +163,30 @@ TEST(ContentTest, WhatTalkJsRefusesIsRefused) {
       R"([{"type":"text","children":[{"type":"link","url":"https://x.org","children":["x"]}]}])";
   EXPECT_EQ(CheckJson(kLink), "403 UNAUTHORIZED_TO_SEND");
   EXPECT_EQ(CheckJson(kLink, {.users_may_send_links = true}), "OK");
+}
+
+std::string CheckLink(const std::string& url, const std::string& text) {
+  return CheckJson(R"([{"type":"text","children":[{"type":"autolink","url":")" + url +
+                   R"(","text":")" + text + R"("}]}])");
+}
+
+TEST(ContentTest, AnAutomaticLinkShowsWhereItLeads) {
+  const std::pair<const char*, const char*> kHonest[] = {
+      {"https://talkjs.com/docs/x#y", "talkjs.com"},
+      {"http://talkjs.com/docs", "talkjs.com/docs"},
+      {"https://talkjs.com/a?b#c", "HTTPS://TalkJS.com/a?b#c"},
+      {"http://me", "http://me"},
+      {"//talkjs.com", "//talkjs.com"},
+      {"talkjs.com:x.com", "talkjs.com:x.com"},
+  };
+  for (const auto& [url, text] : kHonest) EXPECT_EQ(CheckLink(url, text), "OK") << url;
+  const std::pair<const char*, const char*> kFalse[] = {
+      {"https://talkjs.com/a", "talkjs.com/b"},  {"https://talkjs.com/a", "https://talkjs.com/a?b"},
+      {"https://talkjs.com/a", "talkjs.com#a"},  {"https://talkjs.com", "http://talkjs.com"},
+      {"ftp://talkjs.com", "talkjs.com"},        {"https://talkjs.com@evil.org", "talkjs.com"},
+      {"https://talkjs.com:8080", "talkjs.com"}, {"javascript:alert(1)", "javascript:alert(1)"},
+  };
+  for (const auto& [url, text] : kFalse) EXPECT_EQ(CheckLink(url, text), "400 BAD_REQUEST") << url;
 }
 
 TEST(TopicTest, EverySubscribablePathIsKnownAndNoOther) {

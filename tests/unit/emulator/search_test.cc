@@ -151,5 +151,29 @@ TEST_F(SearchTest, ConversationsAreFoundBySubjectOrByTheirSearchProperty) {
   EXPECT_EQ(ids("carol", "red"), "");
 }
 
+TEST_F(SearchTest, ASearchMayBeStoppedAndGoesOnWhereItWas) {
+  for (int i = 0; i < 10; ++i) {
+    Send(i % 2 == 0 ? "alice" : "bob", "word " + std::to_string(i));
+    Tick();
+  }
+  std::vector<std::string> texts;
+  std::optional<MessageKey> before;
+  int slices = 0;
+  while (true) {
+    const auto hits = world.SearchMessages("bob", SearchQuery("word"), {}, 10, before, 3);
+    EXPECT_LE(hits.items.size(), 3u);
+    for (const MessageRecord* record : hits.items) {
+      texts.push_back(record->message.content[0].children[0].text);
+    }
+    ++slices;
+    if (!hits.stopped) break;
+    before = hits.stopped;
+  }
+  EXPECT_EQ(slices, 4);
+  EXPECT_EQ(texts.size(), 10u);
+  EXPECT_EQ(texts.front(), "word 9");
+  EXPECT_EQ(texts.back(), "word 0");
+}
+
 }  // namespace
 }  // namespace talkjsd::emulator

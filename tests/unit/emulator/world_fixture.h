@@ -66,6 +66,7 @@ class Socket : public Subscriber {
 
   void Deliver(const std::vector<EventText>& events) override {
     ++frames;
+    if (builds_on_fresh()) ++frames_apart;
     for (const EventText& text : events) {
       received.push_back(wire::ParseJson(*text)->as_object());
     }
@@ -88,6 +89,7 @@ class Socket : public Subscriber {
 
   std::vector<json::object> received;
   int frames = 0;
+  int frames_apart = 0;  // which must not share a read with the one before
 
  private:
   Publisher& publisher_;

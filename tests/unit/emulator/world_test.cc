@@ -143,6 +143,14 @@ TEST_F(WorldTest, AReplyToADeletedMessageRefersToNothing) {
   EXPECT_EQ(Verdict(world.SendMessage("alice", "c", reply).status()), "404 MESSAGE_NOT_FOUND");
 }
 
+TEST_F(WorldTest, NobodyRepliesToASystemMessage) {
+  ASSERT_TRUE(Join("alice").ok());
+  NewMessage reply = TextMessage("re");
+  reply.referenced_message_id = world.PostMessage("c", {TextMessage("note")}).value();
+  EXPECT_EQ(Verdict(world.SendMessage("alice", "c", reply).status()), "400 BAD_REQUEST");
+  EXPECT_EQ(Verdict(world.PostMessage("c", {reply, "alice"}).status()), "400 BAD_REQUEST");
+}
+
 TEST_F(WorldTest, TheSameIdempotencyKeySendsOnceForADay) {
   ASSERT_TRUE(Join("alice").ok() && Join("bob").ok());
   const auto send = [&](const char* user, const char* key) {
