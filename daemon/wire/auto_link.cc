@@ -5,6 +5,7 @@
 #include <cctype>
 #include <optional>
 
+#include "daemon/wire/link_ranges.h"
 #include "daemon/wire/tlds.h"
 #include "daemon/wire/utf8.h"
 
@@ -264,6 +265,12 @@ Attempt TrySchemes(std::string_view text, size_t at) {
   }
 }
 
+// A word character that ended an attempt begins nothing but a scheme.
+size_t BehindWord(std::string_view text, size_t at) {
+  const CodePoint here = CodePointAt(text, at);
+  return IsWord(here) ? at + here.size : at;
+}
+
 // All URLs with a scheme that begin in [begin, limit). The limit grows with what was looked at.
 void FindSchemes(std::string_view text, size_t begin, size_t& limit, std::vector<FoundLink>& out) {
   size_t at = begin;
@@ -275,7 +282,7 @@ void FindSchemes(std::string_view text, size_t begin, size_t& limit, std::vector
       continue;
     }
     Attempt attempt = TrySchemes(text, at);
-    limit = std::max(limit, attempt.looked);
+    limit = std::max(limit, BehindWord(text, attempt.looked));
     at = std::max(attempt.looked, at + 1);
     if (attempt.link) out.push_back(*std::move(attempt.link));
   }
@@ -294,6 +301,46 @@ void KeepOuter(std::vector<FoundLink>& links) {
   });
 }
 
+// How far digits, from a digit on, are taken for a phone number, whatever becomes of them: nothing
+// but a scheme begins within.
+size_t SkipPhone(std::string_view text, size_t at) {
+  while (at < text.size()) {
+    if (IsDigit(text[at])) {
+      ++at;
+      continue;
+    }
+    const bool pause = text[at] == ',' || text[at] == ';';
+    const bool pound = text[at] == '#';
+    const bool behind_pound = at > 0 && text[at - 1] == '#';
+    if (pause || (pound && !behind_pound)) {
+      ++at;
+      const bool goes_on =
+          at < text.size() && (text[at] == ',' || text[at] == ';' || (text[at] == '#' && pause) ||
+                               (IsDigit(text[at]) && pause));
+      if (goes_on) continue;
+      return BehindWord(text, at);
+    }
+    const bool separator = text[at] == '-' || text[at] == '.' || text[at] == ' ';
+    if (!separator) return BehindWord(text, at);
+    ++at;
+    if (at >= text.size() || !IsDigit(text[at])) return at;
+  }
+  return at;
+}
+
+// The end of a phone number that begins with a sign at `at`; `at` if none does.
+size_t SkipPhoneAtSign(std::string_view text, size_t at) {
+  const auto is_digit = [&](size_t i) { return i < text.size() && IsDigit(text[i]); };
+  if (text[at] == '+') return is_digit(at + 1) ? SkipPhone(text, at + 1) : at;
+  constexpr size_t kAreaCode = 5;  // "(555)"
+  const bool area_code = text[at] == '(' && is_digit(at + 1) && is_digit(at + 2) &&
+                         is_digit(at + 3) && text.substr(at + 4, 1) == ")";
+  if (!area_code) return at;
+  const bool pause =
+      at + kAreaCode < text.size() && std::string_view(",;#").find(text[at + kAreaCode]) != kNone;
+  return pause ? at + kAreaCode : SkipPhone(text, at + kAreaCode);
+}
+
 // Tries every kind of link at a word; returns how far the text was looked at.
 size_t FindFromWord(std::string_view text, size_t at, std::vector<FoundLink>& out) {
   std::vector<FoundLink> found;
@@ -301,9 +348,10 @@ size_t FindFromWord(std::string_view text, size_t at, std::vector<FoundLink>& ou
   const bool behind_at_sign = at > 0 && text[at - 1] == '@';
   for (const auto attempt : {TryMail, TryHost, TryAddress}) {
     Attempt result = attempt(text, at);
-    limit = std::max(limit, result.looked);
+    limit = std::max(limit, BehindWord(text, result.looked));
     if (result.link && !behind_at_sign) found.push_back(*std::move(result.link));
   }
+  if (IsDigit(text[at])) limit = std::max(limit, SkipPhone(text, at));
   FindSchemes(text, at, limit, found);
   KeepOuter(found);
   std::move(found.begin(), found.end(), std::back_inserter(out));
@@ -318,9 +366,7 @@ size_t SkipTag(std::string_view text, size_t at, std::string_view more) {
   return at;
 }
 
-}  // namespace
-
-std::vector<FoundLink> FindLinks(std::string_view text) {
+std::vector<FoundLink> FindInRange(std::string_view text) {
   std::vector<FoundLink> links;
   size_t at = 0;
   while (at < text.size()) {
@@ -335,8 +381,28 @@ std::vector<FoundLink> FindLinks(std::string_view text) {
       at = result.looked;
     } else if (IsWord(here)) {
       at = FindFromWord(text, at, links);
+    } else if (const size_t end = SkipPhoneAtSign(text, at); end > at) {
+      size_t limit = end;
+      FindSchemes(text, at + 1, limit, links);
+      // A sign that ended it begins nothing.
+      const CodePoint last = CodePointAt(text, limit);
+      at = IsWord(last) ? limit : limit + last.size;
     } else {
       at += here.size;
+    }
+  }
+  return links;
+}
+
+}  // namespace
+
+std::vector<FoundLink> FindLinks(std::string_view text) {
+  std::vector<FoundLink> links;
+  for (const TextRange& range : LinkRanges(text)) {
+    for (FoundLink& link : FindInRange(text.substr(range.begin, range.end - range.begin))) {
+      link.begin += range.begin;
+      link.end += range.begin;
+      links.push_back(std::move(link));
     }
   }
   return links;

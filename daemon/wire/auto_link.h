@@ -24,7 +24,9 @@ struct FoundLink {
 //  - "local@host" with a known top-level domain, also behind "mailto:"
 // Punctuation and unbalanced closing brackets at the end do not belong to a link. Words behind "@"
 // and "#" are never linked, and neither is what directly follows a word that could have been the
-// beginning of a link ("a=talkjs.com", "x/talkjs.com").
+// beginning of a link ("a=talkjs.com", "x/talkjs.com") or of a phone number ("5,talkjs.com"). Tags
+// and what is within links of HTML is left alone (link_ranges.h). One flaw of TalkJS's parser is
+// not copied: it shows "5.talkjs.com" and the like twice.
 std::vector<FoundLink> FindLinks(std::string_view text);
 
 // 7 to 13 digits, the last two adjacent, otherwise with at most one of "-_+ ()." between two of

@@ -80,7 +80,7 @@ TEST(MarkupTest, ParsesWhatWasCapturedAsTheSdkDoes) {
 
 TEST(MarkupTest, ParsesTheCornersOfTheGrammarAsTheSdkDoes) {
   const std::vector<Pair> pairs = RecordedPairs();
-  ASSERT_GT(pairs.size(), 200u);
+  ASSERT_GT(pairs.size(), 800u);
   for (const Pair& pair : pairs) ExpectParsedAs(pair);
 }
 
@@ -155,6 +155,17 @@ TEST(MarkupTest, TakesTimeProportionalToHostileText) {
       "x:1/",
       "a:b:1/",
       "\t\n ",
+      "5,",
+      "+5#",
+      "(555) ",
+      "5-6 ",
+      "<a x=\"",
+      "<a>",
+      "</a",
+      "<!--",
+      "<!doctype",
+      "&nbsp;",
+      "&",
   };
   for (const std::string& part : kParts) {
     EXPECT_LT(SecondsToParse(Repeat(part, 1 << 17)), 5) << part;
