@@ -51,6 +51,7 @@ void Connection::OnClosed() {
   expiry_.reset();
   restart_.reset();
   wire_.reset();
+  held_.reset();
   app_.publisher().Remove(*this);
   app_.Settle();
 }
@@ -65,7 +66,7 @@ void Connection::OnText(std::string_view text) {
 void Connection::Handle(std::string_view text, bool examined) {
   auto frame = wire::DecodeClientFrame(text);
   if (!frame.ok()) return Close(kCloseProtocolError, MessageOf(frame.status()));
-  if (std::holds_alternative<wire::AckFrame>(*frame)) return;
+  if (const auto* ack = std::get_if<wire::AckFrame>(&*frame)) return OnAck(ack->number);
   const auto& request = std::get<wire::RequestFrame>(*frame);
   if (!examined && app_.faults().Watches(FaultPoint::kRequest) &&
       FaultAtRequest(request, text) == Verdict::kDone) {
@@ -182,7 +183,15 @@ void Connection::SendAnswer(const wire::RequestFrame& request, const CallResult&
 void Connection::Deliver(const std::vector<EventText>& events) {
   if (socket_ == nullptr || closing_) return;
   if (app_.faults().Watches(FaultPoint::kPublish)) return DeliverWithFaults(events);
-  Send(PublishText(events), GapBeforePublish());
+  const int64_t behind = AckToAwait();
+  Send(PublishText(events), GapBeforePublish(), behind);
+}
+
+// The ACK shows that the client has read what these events build on. It is waited for only if this
+// client is known to send any.
+int64_t Connection::AckToAwait() const {
+  const int64_t newest = next_publish_ - 1;
+  return builds_on_fresh() && acked_ > 0 && acked_ < newest ? newest : 0;
 }
 
 std::string Connection::PublishText(const std::vector<EventText>& events) {
@@ -200,13 +209,45 @@ Duration Connection::GapBeforePublish() {
   return long_ago && !builds_on_fresh() ? Duration::zero() : kGapBetweenReads;
 }
 
-void Connection::Send(std::string text, Duration gap) {
+void Connection::OnAck(int64_t number) {
+  if (number >= next_publish_) return;
+  acked_ = std::max(acked_, number);
+  SendHeld();
+}
+
+void Connection::SendHeld() {
+  while (held_ != nullptr && !held_->frames.empty() && held_->frames.front().behind <= acked_) {
+    Held::Frame frame = std::move(held_->frames.front());
+    held_->frames.pop_front();
+    held_->bytes -= frame.text.size();
+    SendNow(std::move(frame.text), frame.gap);
+  }
+}
+
+void Connection::Send(std::string text, Duration gap, int64_t behind) {
   if (closing_) return;
-  const size_t kept = wire_ == nullptr ? 0 : wire_->kept_bytes();
+  const size_t kept = (wire_ == nullptr ? 0 : wire_->kept_bytes()) + (held_ ? held_->bytes : 0);
   if (socket_->QueuedBytes() + kept > kMaxQueuedBytes) {
     LogWarning("client does not read, connection dropped", {{"user", user_id()}});
     return Drop(false);
   }
+  const bool holds = held_ != nullptr && !held_->frames.empty();
+  if (!holds && behind <= acked_) return SendNow(std::move(text), gap);
+  if (held_ == nullptr) {
+    held_ = std::make_unique<Held>(app_.loop(), [this] {
+      // This client does not acknowledge after all: nothing more is waited for until it does.
+      acked_ = next_publish_ - 1;
+      SendHeld();
+      acked_ = 0;
+    });
+  }
+  if (!holds) held_->timer.Set(app_.wire_clock().Now() + kLongestWaitForAck);
+  held_->bytes += text.size();
+  held_->frames.push_back({std::move(text), gap, behind});
+}
+
+void Connection::SendNow(std::string text, Duration gap) {
+  if (closing_) return;
   if (wire_ != nullptr && !wire_->PassesOut()) {
     return wire_->KeepOut(std::move(text), gap, Duration::zero());
   }

@@ -3,6 +3,7 @@
 #ifndef TALKJSD_EMULATOR_CONNECTION_H_
 #define TALKJSD_EMULATOR_CONNECTION_H_
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -72,7 +73,13 @@ class Connection : public net::ServerSocketHandler, private Subscriber {
   void Deliver(const std::vector<EventText>& events) override;
   std::string PublishText(const std::vector<EventText>& events);
   Duration GapBeforePublish();
-  void Send(std::string text, Duration gap);
+  int64_t AckToAwait() const;
+  void OnAck(int64_t number);
+  // `behind`: leaves once the client has acknowledged that PUBLISH, 0 for at once. What is sent
+  // later stays behind it.
+  void Send(std::string text, Duration gap, int64_t behind = 0);
+  void SendHeld();
+  void SendNow(std::string text, Duration gap);
 
   // --- connection_faults.cc: for one frame each, where a rule looks ---
   // kDone: something else has happened instead.
@@ -106,6 +113,21 @@ class Connection : public net::ServerSocketHandler, private Subscriber {
     bool was_held_up = false;  // then nobody knows when it left
   };
   std::optional<OpenGap> gap_;
+
+  // Frames that wait for an ACK.
+  struct Held {
+    Held(net::EventLoop& loop, std::function<void()> fired) : timer(loop, std::move(fired)) {}
+    struct Frame {
+      std::string text;
+      Duration gap{};
+      int64_t behind = 0;
+    };
+    std::deque<Frame> frames;
+    size_t bytes = 0;
+    net::Timer timer;  // for a client that does not acknowledge
+  };
+  std::unique_ptr<Held> held_;  // once there was one
+  int64_t acked_ = 0;           // the newest PUBLISH that the client has acknowledged
 
   std::unique_ptr<FaultAction> fault_at_open_;
   std::unique_ptr<FaultWire> wire_;      // once a fault has held up this socket's traffic

@@ -41,6 +41,8 @@ std::string_view Connection::state() const {
 
 void Connection::Close(uint16_t code, std::string_view reason) {
   if (socket_ == nullptr || closing_) return;
+  acked_ = next_publish_ - 1;  // nothing is waited for any more
+  SendHeld();
   closing_ = true;
   socket_->Close(code, reason.substr(0, kMaxCloseReason));
 }
@@ -172,10 +174,11 @@ void Connection::DeliverWithFaults(const std::vector<EventText>& events) {
     return;
   }
   if (fault && fault->renumber) Send(PublishText(events), GapBeforePublish());
+  const int64_t behind = AckToAwait();
   std::string text = PublishText(events);
   const Duration gap = GapBeforePublish();
   if (fault && !fault->renumber && FaultAtSent(*fault, text, gap) == Verdict::kDone) return;
-  Send(std::move(text), gap);
+  Send(std::move(text), gap, behind);
 }
 
 Connection::Verdict Connection::FaultAtSent(const FaultAction& action, std::string& text,

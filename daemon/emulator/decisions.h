@@ -9,7 +9,8 @@
 //  3  side.edited              the properties that changed for that participant, after the event
 //                              of the change itself (World::TellSides)
 //  4  PUBLISH or answer first  PUBLISH first, on every socket (Connection::OnText)
-//  5  ACKs                     read and ignored; nothing is ever sent again
+//  5  ACKs                     nothing is ever sent again; they show what the client has read
+//                              (Connection::AckToAwait)
 //  6  silent clients           closed after kIdleTimeout without any frame
 //  7  session.expired          pushed at the token's `exp`; 401 to calls from then until renewed
 //  8  expiresInSeconds         floor(exp - now), null without exp; short lifetimes are accepted
@@ -142,6 +143,8 @@ inline constexpr size_t kMaxParticipantsWithReadBy = 300;
 // or a side and one about it: the `ws` package hands over both in one tick when one read brings
 // them, and the SDK then drops the later events.
 inline constexpr Duration kGapBetweenReads = std::chrono::milliseconds(5);
+// The latter waits for the ACK instead, where the client sends any, but not for longer than this.
+inline constexpr Duration kLongestWaitForAck = std::chrono::milliseconds(100);
 
 // A client that does not read is dropped when so much waits for it.
 inline constexpr size_t kMaxQueuedBytes = 16 << 20;
