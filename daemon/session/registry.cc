@@ -111,8 +111,9 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   Entry& Enter(Info info, Credentials credentials) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t Alive() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RestoreOne(StoredSession stored, std::shared_ptr<Restored> restored);
+  // `is_paced`: its first connection too.
   void StartSession(Shard& shard, Info first, CreateRequest request,
-                    std::shared_ptr<Restored> restored);
+                    std::shared_ptr<Restored> restored, bool is_paced = false);
   std::vector<SessionStore::Progress> TakeProgress(Shard& shard);
   void OnSessionChanged(const Info& info);
   Waiters Changed(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -329,7 +330,8 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
   CreateRequest request;
   request.user_attributes = std::move(stored.user_attributes);
   request.credentials = std::move(stored.credentials);
-  StartSession(*shard, std::move(info), std::move(request), std::move(restored));
+  StartSession(*shard, std::move(info), std::move(request), std::move(restored),
+               /*is_paced=*/true);
 }
 
 // design.md section 5: an existing pair is returned; credentials of the same kind replace the
@@ -388,8 +390,9 @@ absl::StatusOr<Registry::Created> Registry::Impl::Repeat(const std::string& sess
 }
 
 void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest request,
-                                  std::shared_ptr<Restored> restored) {
+                                  std::shared_ptr<Restored> restored, bool is_paced) {
   Session::Options options;
+  options.first_connection_is_paced = is_paced;
   options.first = std::move(first);
   options.restored = std::move(restored);
   options.user_attributes = std::move(request.user_attributes);

@@ -3,7 +3,12 @@
 #include "daemon/session/registry.h"
 
 #include <gtest/gtest.h>
+#include <prometheus/counter.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <future>
 
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -153,6 +158,54 @@ TEST_F(RegistryTest, ChangesAreSeenOnceAndWaitedFor) {
   EXPECT_TRUE(at_once);
   registry_->Cancel(handle);
   EXPECT_EQ(registry_->ChangesSince(&version).back().state, State::kDestroyed);
+}
+
+// A moment that lasts: whoever has to wait waits for ever.
+class FrozenClock : public Clock {
+ public:
+  MonoTime Now() const override { return MonoTime(std::chrono::hours(1)); }
+  UnixMillis WallMillis() const override { return 1'700'000'000'000; }
+};
+
+TEST_F(RegistryTest, RestoredSessionsConnectAtThePaceOfReconnects) {
+  std::string directory = (std::filesystem::temp_directory_path() / "registry.XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  {
+    auto store = SessionStore::Open(directory, journal::Durability::kOs);
+    ASSERT_TRUE(store.ok()) << store.status();
+    constexpr size_t kSessions = 60;
+    for (size_t i = 0; i < kSessions; ++i) {
+      StoredSession session;
+      session.user_id = "user-" + std::to_string(i);
+      session.session_id = "ses_" + session.user_id;
+      session.app_id = "demo";
+      session.created_at = 1;
+      session.credentials = For(session.user_id).credentials;
+      ASSERT_TRUE((*store)->Add(session).ok());
+    }
+    FrozenClock clock;
+    Registry::Options options;
+    options.upstream_host = "127.0.0.1:9";
+    Registry registry(options,
+                      {clock, SecureRandom(), metrics_, *journal_, http_, *tls_, store->get()});
+    ASSERT_TRUE(registry.Restore().ok());
+    const auto has_tried_or_waits = [](const Info& info) {
+      return info.next_attempt_at.has_value();
+    };
+    while (true) {
+      uint64_t version = 0;
+      registry.ChangesSince(&version);
+      const std::vector<Info> list = registry.List();
+      ASSERT_EQ(list.size(), kSessions);
+      if (std::all_of(list.begin(), list.end(), has_tried_or_waits)) break;
+      auto changed = std::make_shared<std::promise<void>>();
+      registry.NotifyOfChange(version, [changed] { changed->set_value(); });
+      changed->get_future().get();
+    }
+    EXPECT_EQ(metrics_.connects->Value(), 20);
+    registry.Stop();
+  }
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace
