@@ -39,8 +39,8 @@ class Registry {
     // first); 1 to 1,000.
     int message_subscriptions_per_session = 30;
     int max_sessions = 10'000;
-    // Reconnects and first connects a second over all sessions: this share of the sessions, at
-    // least 20.
+    // Reconnects, and first connects of restored sessions, a second over all sessions: this share
+    // of the sessions, at least 20.
     double connects_per_second_share = 0.05;
     // How often token files are looked at, and how long a client on ProvideTokens has for an
     // answer.

@@ -25,7 +25,7 @@ Session::Session(Options options, Environment environment, std::function<void(co
       env_(environment),
       changed_(std::move(changed)),
       connection_(
-          {urls_, info_.app_id, *info_.user_id},
+          {urls_, info_.app_id, *info_.user_id, options.first_connection_is_paced},
           {env_.loop, env_.http, env_.tls, env_.clock, env_.random, env_.metrics, env_.pacer},
           MakeTokens(), this),
       inbox_({info_.session_id, *info_.user_id, options.message_subscriptions}, this, env_.clock,

@@ -40,6 +40,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
     wire::BaseUrls urls;
     int message_subscriptions = 30;
     std::shared_ptr<Restored> restored;  // null: a new session
+    bool first_connection_is_paced = false;
   };
   struct Environment {
     net::EventLoop& loop;

@@ -86,7 +86,8 @@ Connection::Connection(Options options, Environment environment,
                         protocol_.Tick(env_.clock.Now());
                         Run();
                       }),
-      open_timer_(env_.loop, [this] { OpenSocketNow(); }),
+      open_timer_(env_.loop, [this] { OpenInTurn(); }),
+      turn_(env_.pacer),
       self_(std::make_shared<Connection*>(this)) {}
 
 Connection::~Connection() { self_.reset(); }
@@ -223,25 +224,31 @@ void Connection::Run() {
 }
 
 void Connection::Do(OpenSocket&& action) {
-  const MonoTime now = env_.clock.Now();
-  // The first connection of a session goes out at once: its creator sets the pace.
-  Duration delay = action.delay;
-  if (connected_before_ || delay > Duration::zero()) delay += env_.pacer.Take(now + delay);
-  if (delay <= Duration::zero()) {
+  const bool is_paced =
+      connected_before_ || options_.first_is_paced || action.delay > Duration::zero();
+  if (!is_paced && HasRoom()) {
     OpenSocketNow();
     return;
   }
-  status_.next_attempt_at = env_.clock.WallMillis() +
-                            std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
-  open_timer_.Set(now + delay);
+  turn_.Want(env_.clock.Now() + action.delay);
+  OpenInTurn();
+}
+
+void Connection::OpenInTurn() {
+  const MonoTime now = env_.clock.Now();
+  if (turn_.when() <= now && !HasRoom()) turn_.Want(now + kRoomCheck);
+  if (turn_.HasCome(now)) {
+    OpenSocketNow();
+    return;
+  }
+  status_.next_attempt_at =
+      env_.clock.WallMillis() +
+      std::chrono::duration_cast<std::chrono::milliseconds>(turn_.when() - now).count();
+  open_timer_.Set(turn_.when());
   StatusChanged();
 }
 
 void Connection::OpenSocketNow() {
-  if (listener_ != nullptr && !listener_->Room().ok()) {
-    open_timer_.Set(env_.clock.Now() + kRoomCheck);
-    return;
-  }
   env_.metrics.connects->Increment();
   if (connected_before_) env_.metrics.reconnects->Increment();
   connected_before_ = true;

@@ -59,6 +59,9 @@ class Connection {
     wire::BaseUrls urls;
     std::string app_id;
     std::string user_id;
+    // The first connection waits for its turn as all others do; without it its creator sets the
+    // pace.
+    bool first_is_paced = false;
   };
   struct Environment {
     net::EventLoop& loop;
@@ -122,6 +125,8 @@ class Connection {
 
   void CheckApp();
   void Run();
+  bool HasRoom() const { return listener_ == nullptr || listener_->Room().ok(); }
+  void OpenInTurn();
   void OpenSocketNow();
   void StatusChanged();
   void Do(OpenSocket&& action);
@@ -149,6 +154,7 @@ class Connection {
   std::unique_ptr<SocketLink> closing_;  // in its closing handshake, until the next one is open
   net::Timer protocol_timer_;
   net::Timer open_timer_;
+  Turn turn_;
   bool running_ = false;
   bool connected_before_ = false;
   // Answers that arrive by way of other threads hold a weak_ptr to this.

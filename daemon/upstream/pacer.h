@@ -21,7 +21,8 @@ class Pacer {
     bucket_.SetRate(rate, rate);
   }
 
-  // How long somebody who asks at `now` has to wait for its turn.
+  // How long somebody who asks at `now` has to wait for its turn. Times do not fall: who wants to
+  // go later asks later (Turn), or everybody would wait for the one that is furthest off.
   Duration Take(MonoTime now) {
     MutexLock lock(mutex_);
     return bucket_.Take(now);
@@ -32,6 +33,32 @@ class Pacer {
   const double minimum_;
   Mutex mutex_;
   RateBucket bucket_ ABSL_GUARDED_BY(mutex_);
+};
+
+// When one connection may open its next socket: after a delay of its own, and then in its turn.
+// Belongs to one thread; the pacer outlives it.
+class Turn {
+ public:
+  explicit Turn(Pacer& pacer) : pacer_(pacer) {}
+
+  void Want(MonoTime not_before) {
+    when_ = not_before;
+    queued_ = false;
+  }
+  // True: it has come. Otherwise ask again at when().
+  bool HasCome(MonoTime now) {
+    if (!queued_ && when_ <= now) {
+      queued_ = true;
+      when_ = now + pacer_.Take(now);
+    }
+    return when_ <= now;
+  }
+  MonoTime when() const { return when_; }
+
+ private:
+  Pacer& pacer_;
+  MonoTime when_{};
+  bool queued_ = false;
 };
 
 }  // namespace talkjsd::upstream

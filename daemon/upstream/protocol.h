@@ -119,9 +119,9 @@ struct SubscribedLate {
   std::string path;
 };
 
-using Action = std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged,
-                            LoggedIn, TokenAccepted, FrameReceived, Completed, ProtocolError,
-                            StateLost, SubscribedLate>;
+using Action =
+    std::variant<OpenSocket, CloseSocket, AbortSocket, SendText, NeedToken, PhaseChanged, LoggedIn,
+                 TokenAccepted, FrameReceived, Completed, ProtocolError, StateLost, SubscribedLate>;
 
 // The pause after so many failures in a row (from 1): half of 1, 2, 4, ... 60 s, or up to all of
 // it.
