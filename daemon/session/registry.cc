@@ -142,13 +142,9 @@ class Registry::Impl : public std::enable_shared_from_this<Registry::Impl> {
   absl::StatusOr<const Entry*> FindAlive(const std::string& session_id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RestoreOne(StoredSession stored, std::shared_ptr<Restored> restored);
-<<<<<<< HEAD
-  void StartSession(Shard& shard, const std::string& id, std::shared_ptr<Restored> restored);
-=======
   // `is_paced`: its first connection too.
-  void StartSession(Shard& shard, Info first, CreateRequest request,
-                    std::shared_ptr<Restored> restored, bool is_paced = false);
->>>>>>> sim
+  void StartSession(Shard& shard, const std::string& id, std::shared_ptr<Restored> restored,
+                    bool is_paced = false);
   std::vector<SessionStore::Progress> TakeProgress(Shard& shard);
   void OnSessionChanged(const Info& info);
   Waiters Changed(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -376,18 +372,9 @@ void Registry::Impl::RestoreOne(StoredSession stored, std::shared_ptr<Restored> 
     shard = entry.shard;
     info = entry.info;
   }
-<<<<<<< HEAD
   if (info.state == State::kConnecting) {
-    StartSession(*shard, info.session_id, std::move(restored));
+    StartSession(*shard, info.session_id, std::move(restored), /*is_paced=*/true);
   }
-=======
-  if (info.state != State::kConnecting) return;
-  CreateRequest request;
-  request.user_attributes = std::move(stored.user_attributes);
-  request.credentials = std::move(stored.credentials);
-  StartSession(*shard, std::move(info), std::move(request), std::move(restored),
-               /*is_paced=*/true);
->>>>>>> sim
 }
 
 // design.md section 5: an existing pair is returned; credentials of the same kind replace the
@@ -462,7 +449,6 @@ absl::StatusOr<Info> Registry::Impl::ReplaceCredentials(const std::string& sessi
   return info;
 }
 
-<<<<<<< HEAD
 absl::StatusOr<Info> Registry::Impl::SetMe(const std::string& session_id,
                                            const std::string& user_id,
                                            std::optional<upstream::UserWrite> attributes) {
@@ -586,23 +572,10 @@ absl::Status Registry::Impl::CheckProvider(const std::string& session_id,
 }
 
 void Registry::Impl::StartSession(Shard& shard, const std::string& id,
-                                  std::shared_ptr<Restored> restored) {
-  shard.loop.Post([this, &shard, id, restored = std::move(restored)]() mutable {
-    Session::Options options;
-=======
-void Registry::Impl::StartSession(Shard& shard, Info first, CreateRequest request,
                                   std::shared_ptr<Restored> restored, bool is_paced) {
-  Session::Options options;
-  options.first_connection_is_paced = is_paced;
-  options.first = std::move(first);
-  options.restored = std::move(restored);
-  options.user_attributes = std::move(request.user_attributes);
-  options.credentials = std::move(request.credentials);
-  options.urls = urls_;
-  options.message_subscriptions = options_.message_subscriptions_per_session;
-  shard.loop.Post([this, &shard, options = std::move(options)]() mutable {
-    const std::string id = options.first.session_id;
->>>>>>> sim
+  shard.loop.Post([this, &shard, id, restored = std::move(restored), is_paced]() mutable {
+    Session::Options options;
+    options.first_connection_is_paced = is_paced;
     {
       MutexLock lock(mutex_);
       const auto it = entries_.find(id);
