@@ -37,7 +37,7 @@ CLIENTS = {
     "time": ("time", ["frank"], ["--store-every", "2"]),
     "library": ("library", ["erin"], ["--store-every", "20"]),
     "talkjsctl": ("talkjsctl", ["dave"], ["--store-every", "20"]),
-    #"named": ("name", ["dave"], ["--store-every", "4"]),
+    "named": ("name", ["dave"], ["--store-every", "4"]),
 }
 # Without a sign of progress. A dead connection is noticed after 15 s, the first retry comes 5 to 15 s later.
 SETTLE = 60.0  # s
@@ -103,10 +103,22 @@ class Chaos(harness.Case):
         self.people = People(sdk, list(WATCHERS), self.daemon, OPTIONS.settle)
         self.clients = {}
         for name, (how, users, arguments) in CLIENTS.items():
+            if how == "name" and not self.has_subscriptions():
+                self.say("this daemon has no named subscriptions: no client uses one")
+                continue
             sessions = [argument for user in users for argument in ("--session", self.sessions[user])]
             self.clients[name] = ClientKeeper(self, name, how, [
                 "--address", self.daemon.address, *sessions, *arguments], self.files)
         self.faults = Faults(self.emulator, self.daemon, list(self.clients.values()), self.people)
+
+    def has_subscriptions(self):
+        try:
+            self.daemon.daemon.client.events.ListSubscriptions(pb.ListSubscriptionsRequest())
+        except harness.talkjsd.Error as error:
+            if error.reason != "NOT_IMPLEMENTED":
+                raise
+            return False
+        return True
 
     def log_in(self, user, how):
         credentials = {"token": {"token": harness.token(user)},
