@@ -3,7 +3,7 @@
 import ctl
 import harness
 import talkjsd
-from harness import Sdk, expect_error, pb
+from harness import expect_error, pb
 from rest_api import RestApi
 from talkjs_user import TalkjsUser
 
@@ -181,7 +181,7 @@ class Conversations(harness.Case):
         self.assertEqual(self.pages(bob), [[]])
 
     def test_marking_read_and_unread_shows_in_talkjs_and_in_the_unreads(self):
-        sdk = Sdk(self, self.daemon.emulator_host, ["bob"])
+        sdk = harness.Sdk(self, self.daemon.emulator_host, ["bob"])
         sdk.ask("prepare", conversations=["c"], others=["alice"])
         sdk.ask("send", conversations=["c"], count=2)
         unreads = self.daemon.unreads(self.alice)
@@ -194,7 +194,7 @@ class Conversations(harness.Case):
         marked = unreads.wait_counts({"c": 0}).conversations[0]
         self.assertTrue(marked.conversation.is_unread)
         self.assertEqual(marked.last_message.body, "c bob 1")
-        view = Sdk(self, self.daemon.emulator_host, ["alice"]).ask("view", user="alice", complete=1)
+        view = harness.Sdk(self, self.daemon.emulator_host, ["alice"]).ask("view", user="alice", complete=1)
         self.assertEqual((view["list"][0]["isUnread"], view["list"][0]["unreadMessageCount"]),
                          (True, 0))
         # On another device.

@@ -2,7 +2,7 @@
 
 import ctl
 import harness
-from harness import Sdk, expect_error, pb
+from harness import expect_error, pb
 from rest_api import RestApi
 from talkjs_user import TalkjsUser
 
@@ -96,7 +96,7 @@ class Messages(harness.Case):
         self.assertEqual(self.rest.message("c", place)["location"], [51.5, -3.25])
         self.assertEqual(self.rest.message("c", picture)["attachment"]["size"], 16)
         # And as its SDK shows the conversation.
-        view = Sdk(self, self.host, ["bob"]).ask("view", user="bob", complete=1)["list"][0]
+        view = harness.Sdk(self, self.host, ["bob"]).ask("view", user="bob", complete=1)["list"][0]
         self.assertEqual((view["lastMessageId"], view["unreadMessageCount"]), (picture, 4))
         # A file that was received can be sent again.
         again = self.send(self.bob, file_token=block.file_token)
