@@ -256,15 +256,6 @@ class Serving(harness.Case):
         self.assertEqual(pb.JournalState.Name(info.journal.state), "JOURNAL_STATE_OK")
         self.assertEqual(len(info.epoch), 8)
 
-    def test_what_is_missing_says_so(self):
-        client = self.daemon.client
-        missing = [
-            (client.sessions.SetToken, pb.SetTokenRequest(session_id="s", token="t")),
-        ]
-        for method, request in missing:
-            with self.subTest(request.DESCRIPTOR.name):
-                expect_error(self, "UNIMPLEMENTED", "NOT_IMPLEMENTED", method, request)
-
     def test_health_and_reflection(self):
         channel = harness.make_channel(self.daemon.address)
         self.addCleanup(channel.close)
