@@ -217,6 +217,10 @@ void SimSession::Do(upstream::Completed&& action) { action.done(std::move(action
 
 void SimSession::Do(upstream::ProtocolError&& action) { ADD_FAILURE() << action.what; }
 
+void SimSession::Do(upstream::StateLost&&) { inbox_.OnLoggedIn(/*state_kept=*/false); }
+
+void SimSession::Do(upstream::SubscribedLate&& action) { inbox_.OnSubscribedLate(action.path); }
+
 // --- the inbox ---
 
 void SimSession::Call(upstream::Request request, upstream::CallDone done) {

@@ -14,8 +14,8 @@
 #include "daemon/base/random.h"
 #include "daemon/journal/event.h"
 #include "daemon/session/inbox.h"
-#include "daemon/session/info.h"
 #include "daemon/session/session_store.h"
+#include "daemon/session/spec.h"
 #include "daemon/upstream/pacer.h"
 #include "daemon/upstream/protocol.h"
 #include "daemon/upstream/token_source.h"
@@ -107,10 +107,12 @@ class SimSession : private SocketOwner, private session::InboxHost {
   void Do(upstream::NeedToken&& action);
   void Do(upstream::PhaseChanged&& action);
   void Do(upstream::LoggedIn&& action);
-  void Do(upstream::ShortLivedToken&&) {}
+  void Do(upstream::TokenAccepted&&) {}
   void Do(upstream::FrameReceived&& action);
   void Do(upstream::Completed&& action);
   void Do(upstream::ProtocolError&& action);
+  void Do(upstream::StateLost&& action);
+  void Do(upstream::SubscribedLate&& action);
 
   const Options options_;
   const Environment env_;
