@@ -485,14 +485,14 @@ TEST_F(TalkjsctlTest, FetchersAreSetAsTheOptionsSay) {
            {"--token-url-field", "x"},
            {"--watch-token-file", "/t", "--token-url-method", "GET"},
            {"--initial-token-file", "-"}}) {
-    const Outcome outcome = with(wrong, "secret");
+    const Outcome outcome = with(wrong, "canary-1");
     EXPECT_EQ(outcome.exit_code, 2) << wrong[0];
-    EXPECT_THAT(outcome.err, Not(HasSubstr("secret")));
+    EXPECT_THAT(outcome.err, Not(HasSubstr("canary")));
   }
   const Outcome headers =
-      with({"--token-url", "https://x", "--token-url-header-file", "-"}, "secret without colon");
+      with({"--token-url", "https://x", "--token-url-header-file", "-"}, "canary-1 without colon");
   EXPECT_EQ(headers.exit_code, 2);
-  EXPECT_THAT(headers.err, Not(HasSubstr("secret")));
+  EXPECT_THAT(headers.err, Not(HasSubstr("canary")));
 }
 
 TEST_F(TalkjsctlTest, AUserAndATokenAreSet) {
