@@ -43,7 +43,9 @@ TEST_F(StoreFaultTest, AFullDiskIsRefusedWithWhatToDoAndGoesOnByItself) {
   // What is stored can be read; a file that is not open needs room to be opened, and says so.
   uint64_t scanned_to = 0;
   const auto read = store->Read({}, 0, 256, &scanned_to);
-  if (!read.ok()) EXPECT_EQ(ReasonOf(read.status()), pb::ERROR_REASON_JOURNAL_DISK_FULL);
+  if (!read.ok()) {
+    EXPECT_EQ(ReasonOf(read.status()), pb::ERROR_REASON_JOURNAL_DISK_FULL);
+  }
   vfs_.FailWrites(SQLITE_OK);
   AppendTo(*store, 200);
   EXPECT_EQ(ReadFrom(*store, 0), Range(1, 300));
