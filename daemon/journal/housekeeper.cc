@@ -103,13 +103,13 @@ void Housekeeper::Run() {
     if (work.dirty != nullptr) MoveLog(work.dirty);
     for (Sealed& sealed : work.sealed) {
       if (file_ != nullptr && file_->head().number == sealed.segment->number()) file_ = nullptr;
-      if (!Index(*sealed.segment)) again_.push_back(std::move(sealed.segment));
+      if (!Index(*sealed.segment)) again_.push_back(std::move(sealed));
     }
     if (SystemClock().Now() < tidy_at) continue;
     tidy_at = SystemClock().Now() + kTidyInterval;
     tidy_();
-    for (auto& segment : std::exchange(again_, {})) {
-      if (!Index(*segment)) again_.push_back(std::move(segment));
+    for (Sealed& sealed : std::exchange(again_, {})) {
+      if (!Index(*sealed.segment)) again_.push_back(std::move(sealed));
     }
   }
 }
@@ -155,7 +155,7 @@ bool Housekeeper::Index(Segment& segment) {
 
 void Housekeeper::Unlink(Segment& segment) {
   if (file_ != nullptr && file_->head().number == segment.number()) file_ = nullptr;
-  std::erase_if(again_, [&](const auto& other) { return other.get() == &segment; });
+  std::erase_if(again_, [&](const Sealed& sealed) { return sealed.segment.get() == &segment; });
   segment.CloseIdle();
   segment.CloseIdle();  // also those that were just used
   // Where the list cannot be written the file goes all the same: it may be what fills the disk.

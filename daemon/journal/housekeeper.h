@@ -30,7 +30,8 @@ class Housekeeper {
   // Events were appended to `segment`, the newest one.
   void NoteAppend(std::shared_ptr<Segment> segment);
   // `segment` is full: nobody writes to it any more.
-  // It takes over the writer's connection (may be null): closing it moves the log.
+  // It takes over the writer's connection (may be null), and keeps it open until the file has its
+  // index: on a full disk a file that nobody has open cannot be opened by readers either.
   void Seal(std::shared_ptr<Segment> segment, std::unique_ptr<SegmentFile> writer);
   // Retention has dropped `segment`: readers may still be at it.
   void Remove(std::shared_ptr<Segment> segment);
@@ -76,7 +77,7 @@ class Housekeeper {
   // Of the thread alone: its connection to the file being written.
   std::unique_ptr<SegmentFile> file_;
   // Their index could not be made.
-  std::deque<std::shared_ptr<Segment>> again_;
+  std::deque<Sealed> again_;
 
   std::thread thread_;  // last: it uses all of the above
 };

@@ -35,7 +35,8 @@ class Positions {
  public:
   struct Options {
     std::string path;
-    Duration delay = std::chrono::seconds(1);     // of changes that may lag
+    // Of changes that may lag. They are promised within 1 s, and writing takes time, too.
+    Duration delay = std::chrono::milliseconds(500);
     Duration unused_for = kSubscriptionLifetime;  // then a subscription expires
     // Journal::Resolve of the journal that these positions are of.
     std::function<std::optional<uint64_t>(Cursor)> resolve;

@@ -1,7 +1,9 @@
 #include "daemon/journal/segment.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <unordered_set>
 #include <utility>
 
@@ -19,6 +21,11 @@ constexpr size_t kScannedRows = 4096;
 constexpr size_t kIdleConnections = 4;
 // Readers read on; what they read once they do not read again.
 constexpr char kReaderSettings[] = "PRAGMA cache_size=-256";
+
+bool HasLog(const std::string& path) {
+  std::error_code failed;
+  return std::filesystem::exists(path + "-wal", failed) || failed;
+}
 
 bool IsDamage(const absl::Status& status) {
   return ReasonOf(status) == talkjs::sidecar::v1::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED;
@@ -94,8 +101,10 @@ bool Segment::has_file_index() const {
 }
 
 absl::StatusOr<std::unique_ptr<SegmentFile>> Segment::Borrow() {
+  bool is_final = false;
   {
     MutexLock lock(mutex_);
+    is_final = file_has_index_;
     used_ = true;
     if (!idle_.empty()) {
       std::unique_ptr<SegmentFile> file = std::move(idle_.back());
@@ -103,7 +112,10 @@ absl::StatusOr<std::unique_ptr<SegmentFile>> Segment::Borrow() {
       return file;
     }
   }
-  auto file = SegmentFile::Open(path_, Database::Mode::kReadWrite, access_);
+  // With an index nobody writes to it any more, and without a log it is all there is.
+  const Database::Mode mode =
+      is_final && !HasLog(path_) ? Database::Mode::kImmutable : Database::Mode::kReadWrite;
+  auto file = SegmentFile::Open(path_, mode, access_);
   if (!file.ok()) return file.status();
   const absl::Status set = (*file)->database().Execute(kReaderSettings);
   if (!set.ok()) return set;

@@ -166,7 +166,7 @@ absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Open(const std::string
   std::unique_ptr<SegmentFile> file(new SegmentFile(*std::move(database)));
   if (const absl::Status format = CheckFormat(*file->database_); !format.ok()) return format;
   if (const absl::Status head = file->ReadHead(); !head.ok()) return head;
-  if (mode == Database::Mode::kReadOnly) return file;
+  if (mode == Database::Mode::kReadOnly || mode == Database::Mode::kImmutable) return file;
   const absl::Status set = SetDurability(*file->database_, access.durability);
   if (!set.ok()) return set;
   return file;

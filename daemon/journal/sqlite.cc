@@ -142,10 +142,11 @@ std::string_view Statement::Bytes(int column) const {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path, Mode mode,
                                                          const std::string& vfs) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  flags |= mode == Mode::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  const bool writes = mode == Mode::kCreate || mode == Mode::kReadWrite;
+  flags |= writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_CREATE;
   std::string name = path;
-  if (mode == Mode::kReadOnly && CannotChange(path)) {
+  if (mode == Mode::kImmutable || (mode == Mode::kReadOnly && CannotChange(path))) {
     name = "file:" + EscapedForUri(path) + "?immutable=1";
     flags |= SQLITE_OPEN_URI;
   }

@@ -57,7 +57,9 @@ class Statement {
 // JOURNAL_UNAVAILABLE for any other; their message names the file and says what to do.
 class Database {
  public:
-  enum class Mode { kCreate, kReadWrite, kReadOnly };
+  // kImmutable: nobody writes to the file and it has no log; opening it then needs no room on the
+  // disk.
+  enum class Mode { kCreate, kReadWrite, kReadOnly, kImmutable };
   // `vfs`: the name of a registered one, or empty for the system's.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode,
                                                         const std::string& vfs);

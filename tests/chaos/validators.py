@@ -13,9 +13,8 @@ What they may use of a cursor is that it orders (history.sequence).
 
 import history as histories
 
-# The daemon may lose this much of the acknowledgements it has confirmed, when it is killed: 1 s, and
-# what a machine that is full to the brim adds to that.
-ACKNOWLEDGEMENT_LAG = 5.0  # s
+# The daemon may lose this much of the acknowledgements it has confirmed, when it is killed.
+ACKNOWLEDGEMENT_LAG = 1.0  # s
 
 
 def ordered(evidence):
