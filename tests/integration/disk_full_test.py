@@ -10,25 +10,20 @@ from harness import pb
 from talkjs_user import TalkjsUser
 
 
-class DiskFull(harness.Case):
+class DiskFull(harness.KeptStateCase):
 
     def setUp(self):
         super().setUp()
-        self.emulator = self.start_emulator()
         self.carol = TalkjsUser(self, self.emulator.host, "carol").create()
         TalkjsUser(self, self.emulator.host, "alice").create()
         TalkjsUser(self, self.emulator.host, "bob").create()
         self.carol.conversation("c1", "alice")
-        self.state_dir = os.path.join(self.directory, "state")
         os.makedirs(self.state_dir, mode=0o700)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.state_dir],
                        check=True)
         # After the processes have ended: cleanups run backwards.
         self._cleanups.insert(0, (lambda: subprocess.run(["umount", "-l", self.state_dir],
                                                          check=False), (), {}))
-
-    def start(self):
-        return self.start_daemon(upstream=self.emulator.host, state_dir=self.state_dir)
 
     def fill(self):
         """Takes all the space that is left."""

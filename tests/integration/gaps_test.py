@@ -1,7 +1,5 @@
 """Long interruptions: what was said meanwhile, however much, comes once, in order and marked."""
 
-import os
-import signal
 import time
 import unittest
 
@@ -11,22 +9,12 @@ from rest_api import RestApi
 from talkjs_user import TalkjsUser
 
 
-class Gaps(harness.Case):
+class Gaps(harness.KeptStateCase):
 
     def setUp(self):
         super().setUp()
-        self.emulator = self.start_emulator()
         self.carol = TalkjsUser(self, self.emulator.host, "carol").create()
         self.alice = TalkjsUser(self, self.emulator.host, "alice").create()
-        self.state_dir = os.path.join(self.directory, "state")
-
-    def start(self):
-        return self.start_daemon(upstream=self.emulator.host, state_dir=self.state_dir)
-
-    def kill(self, daemon):
-        daemon.process.may_end = True
-        daemon.process.popen.send_signal(signal.SIGKILL)
-        daemon.process.wait()
 
     def away(self, meanwhile, wait=True):
         """Runs `meanwhile` while the daemon is dead; a stream that resumes from before it."""
@@ -37,7 +25,7 @@ class Gaps(harness.Case):
         self.carol.send("c0", "before")
         cursor = stream.wait_body("before").cursor
         self.assertTrue(unreads)
-        self.kill(daemon)
+        daemon.kill()
         meanwhile()
         daemon = self.start()
         if wait:

@@ -180,6 +180,19 @@ class Case(unittest.TestCase):
         return Daemon(self, flags, **options)
 
 
+class KeptStateCase(Case):
+    """Daemons one after the other on one state directory, with one emulator as TalkJS."""
+
+    def setUp(self):
+        super().setUp()
+        self.emulator = self.start_emulator()
+        self.state_dir = os.path.join(self.directory, "state")
+
+    def start(self, *flags, **options):
+        return self.start_daemon(*flags, upstream=self.emulator.host, state_dir=self.state_dir,
+                                 **options)
+
+
 class Emulator:
     """A running talkjs-emulator; host is what the SDK's `host` option takes."""
 
@@ -214,6 +227,11 @@ class Daemon:
             said = self.process.output()
             found = re.search(r"^talkjs-emulator listening on (\S+)$", said, re.MULTILINE)
             self.emulator_host = found.group(1) if found else None
+
+    def kill(self):
+        """SIGKILL, as planned."""
+        self.process.may_end = True
+        self.process.kill()
 
     @property
     def client(self):

@@ -3,7 +3,6 @@
 import glob
 import json
 import os
-import signal
 import subprocess
 import unittest
 
@@ -17,23 +16,13 @@ def talkjsctl(*arguments):
                           text=True, timeout=harness.PATIENCE, check=False)
 
 
-class Journal(harness.Case):
+class Journal(harness.KeptStateCase):
 
     def setUp(self):
         super().setUp()
-        self.emulator = self.start_emulator()
         self.carol = TalkjsUser(self, self.emulator.host, "carol").create()
         TalkjsUser(self, self.emulator.host, "alice").create()
         self.carol.conversation("c1", "alice")
-        self.state_dir = os.path.join(self.directory, "state")
-
-    def start(self, *flags):
-        return self.start_daemon(*flags, upstream=self.emulator.host, state_dir=self.state_dir)
-
-    def kill(self, daemon):
-        daemon.process.may_end = True
-        daemon.process.popen.send_signal(signal.SIGKILL)
-        daemon.process.wait()
 
     def fill(self, *flags):
         """A daemon that has streamed twenty messages; their cursors and bodies."""
@@ -49,7 +38,7 @@ class Journal(harness.Case):
             with self.subTest(durability):
                 flags = ("--journal-durability", durability)
                 daemon, cursors, bodies = self.fill(*flags)
-                self.kill(daemon)
+                daemon.kill()
                 daemon = self.start(*flags)
                 for seen in (1, 10, 20):
                     resumed = daemon.messages(cursor=cursors[seen - 1])
@@ -60,7 +49,7 @@ class Journal(harness.Case):
                 self.assertEqual(pb.JournalState.Name(info.journal.state), "JOURNAL_STATE_OK")
                 self.assertEqual(pb.Durability.Name(info.journal.durability),
                                  "DURABILITY_" + durability.upper())
-                self.kill(daemon)
+                daemon.kill()
 
     def test_verify_finds_damage_and_streams_are_told(self):
         daemon, cursors, _ = self.fill()
@@ -70,7 +59,7 @@ class Journal(harness.Case):
         self.assertTrue(report["sound"])
         self.assertGreaterEqual(int(report["segments"][0]["events"]), 20)
         self.assertEqual(len(report["epochs"]), 1)
-        self.kill(daemon)
+        daemon.kill()
 
         for path in glob.glob(os.path.join(self.state_dir, "journal", "*.segment*")):
             os.unlink(path)
@@ -89,7 +78,7 @@ class Journal(harness.Case):
 
     def test_a_newer_format_is_refused_with_what_to_do(self):
         daemon, _, _ = self.fill()
-        self.kill(daemon)
+        daemon.kill()
         import sqlite3
         with sqlite3.connect(os.path.join(self.state_dir, "journal", "journal.meta")) as meta:
             meta.execute("PRAGMA user_version=7")

@@ -13,26 +13,16 @@ from talkjs_user import TalkjsUser
 CANARY = "canary-0f4b6d2a"
 
 
-class Restart(harness.Case):
+class Restart(harness.KeptStateCase):
 
     def setUp(self):
         super().setUp()
-        self.emulator = self.start_emulator()
         self.carol = TalkjsUser(self, self.emulator.host, "carol").create()
         TalkjsUser(self, self.emulator.host, "alice").create()
         TalkjsUser(self, self.emulator.host, "bob").create()
         self.carol.conversation("c1", "alice")
         self.carol.conversation("c2", "alice")
         self.carol.conversation("c3", "bob")
-        self.state_dir = os.path.join(self.directory, "state")
-
-    def start(self, *flags):
-        return self.start_daemon(*flags, upstream=self.emulator.host, state_dir=self.state_dir)
-
-    def kill(self, daemon):
-        daemon.process.may_end = True
-        daemon.process.popen.send_signal(signal.SIGKILL)
-        daemon.process.wait()
 
     def credentials(self):
         directory = os.path.join(self.state_dir, "credentials")
@@ -61,7 +51,7 @@ class Restart(harness.Case):
                 self.carol.send("c1" if number % 2 else "c2", said[-1])
             if round_ % 2 == 0:
                 stream.wait_body(said[-1])
-            self.kill(daemon)
+            daemon.kill()
             seen += stream.bodies()
             cursor = stream.events[-1].cursor if stream.events else cursor
             for number in range(3):  # while it is away
@@ -92,7 +82,7 @@ class Restart(harness.Case):
                 daemon.process.may_end = True
                 daemon.process.stop()
             else:
-                self.kill(daemon)
+                daemon.kill()
             daemon = self.start()
             daemon.wait_state(alice, "CONNECTED")
         self.carol.send("c1", "after")
@@ -105,7 +95,7 @@ class Restart(harness.Case):
         self.emulator.process.popen.send_signal(signal.SIGSTOP)
         try:
             made = daemon.create("alice", name="Alice Anew", key=KEY)
-            self.kill(daemon)
+            daemon.kill()
         finally:
             self.emulator.process.popen.send_signal(signal.SIGCONT)
         self.assertTrue(self.search_state("Alice Anew"))
@@ -123,13 +113,13 @@ class Restart(harness.Case):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
         self.assertEqual(self.search_state(secret), [os.path.join("credentials", alice)])
-        self.kill(daemon)
+        daemon.kill()
         daemon = self.start()
         daemon.wait_state(alice, "CONNECTED")
         daemon.client.sessions.DestroySession(pb.DestroySessionRequest(session_id=alice))
         self.assertEqual(self.search_state(secret), [])
         # Remembered as destroyed, also by the next daemon.
-        self.kill(daemon)
+        daemon.kill()
         daemon = self.start()
         with self.assertRaises(harness.talkjsd.Error) as refused:
             daemon.session(alice)
@@ -145,7 +135,7 @@ class Restart(harness.Case):
         stream = daemon.messages(alice).wait_open()
         self.carol.send("c1", "one")
         cursor = stream.wait_body("one").cursor
-        self.kill(daemon)
+        daemon.kill()
         with open(self.credentials()[alice], "w", encoding="utf-8") as file:
             file.write("{}")
         self.carol.send("c1", "two")
@@ -197,7 +187,7 @@ class Restart(harness.Case):
         request = pb.SendMessageRequest(session_id=alice, conversation_id="c1", text="once",
                                         request_id="r1")
         first = daemon.client.message_service.SendMessage(request).message_id
-        self.kill(daemon)
+        daemon.kill()
         daemon = self.start()
         self.assertEqual(daemon.client.message_service.SendMessage(request).message_id, first)
         request.text = "changed"
@@ -210,7 +200,7 @@ class Restart(harness.Case):
     def test_a_newer_list_of_sessions_is_refused(self):
         import sqlite3
         daemon = self.start()
-        self.kill(daemon)
+        daemon.kill()
         with sqlite3.connect(os.path.join(self.state_dir, "sessions.db")) as sessions:
             sessions.execute("PRAGMA user_version=7")
         daemon = harness.Daemon(self, upstream=self.emulator.host, state_dir=self.state_dir,

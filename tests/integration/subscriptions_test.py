@@ -14,34 +14,25 @@ from harness import BIN, pb
 from talkjs_user import TalkjsUser
 
 
-class Subscriptions(harness.Case):
+class Subscriptions(harness.KeptStateCase):
 
     def setUp(self):
         super().setUp()
-        self.emulator = self.start_emulator()
         self.carol = TalkjsUser(self, self.emulator.host, "carol").create()
         TalkjsUser(self, self.emulator.host, "alice").create()
         self.carol.conversation("c1", "alice")
-        self.state_dir = os.path.join(self.directory, "state")
         self.socket = os.path.join(self.directory, "d.sock")
         self.sent = 0
 
-    def start(self, *flags):
+    def start(self, *flags, **options):
         """A daemon on the same state and socket as the one before."""
-        daemon = self.start_daemon(*flags, upstream=self.emulator.host, state_dir=self.state_dir,
-                                   listen=self.socket)
+        daemon = super().start(*flags, listen=self.socket, **options)
         self.connect(daemon)
         return daemon
 
     @staticmethod
     def connect(daemon):
         daemon.connect("alice", name=None)
-
-    @staticmethod
-    def kill(daemon):
-        daemon.process.may_end = True
-        daemon.process.popen.send_signal(signal.SIGKILL)
-        daemon.process.wait()
 
     def send(self, count):
         """Bodies of messages that were sent now."""
@@ -103,7 +94,7 @@ class Subscriptions(harness.Case):
         fifth = stream.events[4]
         self.assertEqual(self.acknowledge(daemon, stream, fifth).acknowledged_cursor, fifth.cursor)
         harness.wait_until(lambda: self.stored_sequence() == sequence(fifth.cursor), "stored", 5)
-        self.kill(daemon)
+        daemon.kill()
 
         daemon = self.start()
         stream = self.named(daemon).wait_open()
@@ -112,7 +103,7 @@ class Subscriptions(harness.Case):
         self.assertEqual(stream.bodies(), bodies[5:])
         # Killed at once: this one may be forgotten, what came before is not.
         self.acknowledge(daemon, stream, stream.events[-1])
-        self.kill(daemon)
+        daemon.kill()
 
         daemon = self.start()
         new = self.send(3)
@@ -174,7 +165,7 @@ class Subscriptions(harness.Case):
         reader.start()
         harness.wait_until(lambda: daemon.metric('talkjsd_streams{kind="messages"}') == 3, "open")
         expected = []
-        for how in (self.kill, lambda daemon: daemon.process.stop(), self.kill, None):
+        for how in (harness.Daemon.kill, lambda one: one.process.stop(), harness.Daemon.kill, None):
             expected += self.send(15)
             if how is None:
                 break
@@ -225,7 +216,7 @@ class Subscriptions(harness.Case):
         self.send(5)
         stream.wait_count(10)
         cursors = [event.cursor for event in stream.events]
-        self.kill(daemon)
+        daemon.kill()
 
         # An older copy that grows past the cursor.
         shutil.rmtree(journal)
@@ -250,7 +241,7 @@ class Subscriptions(harness.Case):
         self.assertLess(len(timed.events), 20)
         for bad in (b"", b"short", b"\2" + cursors[0][1:]):
             self.assertEqual(daemon.messages(cursor=bad).wait_end().reason, "CURSOR_MALFORMED")
-        self.kill(daemon)
+        daemon.kill()
 
         # A journal that is gone.
         shutil.rmtree(journal)

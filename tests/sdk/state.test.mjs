@@ -83,6 +83,8 @@ test('killed in the middle of a chat, it goes on where it was', async (t) => {
   const own = watch((on) => alice.conversation('c1').subscribeMessages(on));
   await own.until((m) => m?.length === 0);
   const sent = await alice.conversation('c1').send('before');
+  // Not before: while the SDK fetches the sender of a new message it misses what happens to that message.
+  await messages.until((m) => m.length === 1);
   await bob.conversation('c1').message(sent.id).reactions('👍').add();
   await messages.until((m) => m.length === 1 && m[0].reactions.length === 1);
 
