@@ -47,7 +47,7 @@ std::string ContentDigest(const google::protobuf::MessageLite& message) {
 
 absl::StatusOr<std::unique_ptr<RequestLog>> RequestLog::Open(const std::string& path,
                                                              const Clock& clock, size_t capacity) {
-  auto database = journal::Database::Open(path, journal::Database::Mode::kCreate, "");
+  auto database = journal::OpenDatabase(path, journal::Database::Mode::kCreate, "");
   if (!database.ok()) return database.status();
   absl::Status status = (*database)->Execute("PRAGMA journal_mode=WAL");
   if (status.ok()) status = (*database)->Execute("PRAGMA synchronous=NORMAL");
@@ -87,7 +87,7 @@ absl::Status RequestLog::Write(const std::string& id, const Remembered& remember
   if (!insert.ok()) return insert.status();
   insert->BindBlob(1, id)
       .BindBlob(2, remembered.digest)
-      .BindText(3, remembered.entry.key)
+      .Bind(3, remembered.entry.key)
       .Bind(4, since);
   if (absl::Status inserted = insert->Run(); !inserted.ok()) return inserted;
   if (database_->log_frames() >= kLogPages) return database_->Checkpoint(/*restart=*/false);
@@ -100,7 +100,7 @@ void RequestLog::Run(std::string_view sql, std::string_view first, std::string_v
   absl::Status status = statement.status();
   if (status.ok()) {
     statement->BindBlob(1, first);
-    if (!second.empty()) statement->BindText(2, second);
+    if (!second.empty()) statement->Bind(2, second);
     status = statement->Run();
   }
   if (!status.ok())

@@ -15,7 +15,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mutex.h"
-#include "daemon/journal/sqlite.h"
+#include "daemon/journal/database.h"
 
 namespace talkjsd::api {
 

@@ -104,7 +104,7 @@ absl::Status ReadJson(std::string_view text, Read read) {
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory) {
   if (absl::Status status = MakeDirectory(directory); !status.ok()) return status;
-  auto database = Database::Open((std::filesystem::path(directory) / "state.sqlite").string());
+  auto database = OpenDatabase((std::filesystem::path(directory) / "state.sqlite").string());
   if (!database.ok()) return database.status();
   if (absl::Status status = CheckSchema(**database); !status.ok()) return status;
   std::unique_ptr<Store> store(new Store(*std::move(database)));
@@ -140,7 +140,7 @@ absl::Status Store::ForEachRow(const char* sql, Read read) {
     if (!*row) return absl::OkStatus();
     if (absl::Status status = read(*rows); !status.ok()) {
       std::string where(sql);
-      where.append(": ").append(rows->Text(0));
+      where.append(": ").append(rows->Bytes(0));
       return Damaged(where, status);
     }
   }
@@ -149,18 +149,18 @@ absl::Status Store::ForEachRow(const char* sql, Read read) {
 absl::StatusOr<WorldRecords> Store::Load() {
   WorldRecords records;
   absl::Status status = ForEachRow("SELECT id, record FROM users", [&](Statement& row) {
-    UserRecord& user = records.users[std::string(row.Text(0))];
-    user.shown.id = row.Text(0);
-    return ReadJson(row.Text(1), [&](const json::value& value, const Place& place) {
+    UserRecord& user = records.users[std::string(row.Bytes(0))];
+    user.shown.id = row.Bytes(0);
+    return ReadJson(row.Bytes(1), [&](const json::value& value, const Place& place) {
       return ReadRecord(value, place, user);
     });
   });
   if (!status.ok()) return status;
   std::map<std::string, json::value> shut_out;  // read when the messages are there
   status = ForEachRow("SELECT id, record FROM conversations", [&](Statement& row) {
-    ConversationRecord& conversation = records.conversations[std::string(row.Text(0))];
-    conversation.id = row.Text(0);
-    return ReadJson(row.Text(1), [&](const json::value& value, const Place& place) {
+    ConversationRecord& conversation = records.conversations[std::string(row.Bytes(0))];
+    conversation.id = row.Bytes(0);
+    return ReadJson(row.Bytes(1), [&](const json::value& value, const Place& place) {
       ObjectReader reader(value, place);
       ReadAttributes(reader, conversation);
       if (const json::value* sides = reader.Take("shutOut")) shut_out[conversation.id] = *sides;
@@ -179,14 +179,14 @@ absl::StatusOr<WorldRecords> Store::Load() {
 
 absl::Status Store::LoadMessages(WorldRecords& records) {
   return ForEachRow("SELECT number, conversation, record FROM messages", [&](Statement& row) {
-    const auto found = records.conversations.find(std::string(row.Text(1)));
+    const auto found = records.conversations.find(std::string(row.Bytes(1)));
     if (found == records.conversations.end()) {
       return absl::DataLossError("there is no such conversation");
     }
     MessageRecord record;
     record.key.number = static_cast<uint64_t>(row.Int(0));
     record.conversation_id = found->first;
-    absl::Status status = ReadJson(row.Text(2), [&](const json::value& value, const Place& place) {
+    absl::Status status = ReadJson(row.Bytes(2), [&](const json::value& value, const Place& place) {
       return ReadRecord(value, place, record);
     });
     const MessageKey key = record.key;
@@ -200,18 +200,18 @@ absl::Status Store::LoadSides(WorldRecords& records) {
   MessageKeys keys;  // of `last`
   const char* sql = "SELECT conversation, user, record FROM sides ORDER BY conversation";
   return ForEachRow(sql, [&](Statement& row) {
-    const auto found = records.conversations.find(std::string(row.Text(0)));
+    const auto found = records.conversations.find(std::string(row.Bytes(0)));
     if (found == records.conversations.end()) {
       return absl::DataLossError("there is no such conversation");
     }
     ConversationRecord& conversation = found->second;
     if (std::exchange(last, &conversation) != &conversation) keys = KeysOf(conversation);
-    const std::string user_id(row.Text(1));
+    const std::string user_id(row.Bytes(1));
     if (!records.users.contains(user_id)) return absl::DataLossError("there is no user " + user_id);
     ParticipantRecord& participant = conversation.participants[user_id];
     participant.user_id = user_id;
     ReadMarks marks;
-    return ReadJson(row.Text(2), [&](const json::value& value, const Place& place) {
+    return ReadJson(row.Bytes(2), [&](const json::value& value, const Place& place) {
       absl::Status status = ReadSide(value, place, participant, marks);
       if (!status.ok()) return status;
       return ApplyMarks(conversation, keys, marks, place, participant);
@@ -227,7 +227,7 @@ absl::Status Store::LoadKeys(WorldRecords& records) {
   }
   const char* sql = "SELECT user, key, message, sent FROM keys ORDER BY number";
   return ForEachRow(sql, [&](Statement& row) {
-    SentRecord key{std::string(row.Text(0)), std::string(row.Text(1)), std::string(row.Text(2)),
+    SentRecord key{std::string(row.Bytes(0)), std::string(row.Bytes(1)), std::string(row.Bytes(2)),
                    row.Int(3)};
     if (ids.contains(key.message_id)) records.sent.push_back(std::move(key));
     return absl::OkStatus();
@@ -237,9 +237,9 @@ absl::Status Store::LoadKeys(WorldRecords& records) {
 absl::Status Store::LoadFiles(FileStore& files) {
   return ForEachRow("SELECT token, block, type, content FROM files", [&](Statement& row) {
     StoredFile file;
-    file.content_type = row.Text(2);
-    file.content = std::make_shared<const std::string>(row.Text(3));
-    absl::Status status = ReadJson(row.Text(1), [&](const json::value& value, const Place&) {
+    file.content_type = row.Bytes(2);
+    file.content = std::make_shared<const std::string>(row.Bytes(3));
+    absl::Status status = ReadJson(row.Bytes(1), [&](const json::value& value, const Place&) {
       auto content = wire::DecodeContent(value);
       if (!content.ok()) return content.status();
       if (content->size() != 1) return absl::DataLossError("not one block");

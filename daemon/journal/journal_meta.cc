@@ -37,7 +37,7 @@ absl::Status Make(Database& database) {
 
 absl::StatusOr<std::unique_ptr<JournalMeta>> JournalMeta::OpenOrMake(const std::string& path,
                                                                      const std::string& vfs) {
-  auto database = Database::Open(path, Database::Mode::kCreate, vfs);
+  auto database = OpenDatabase(path, Database::Mode::kCreate, vfs);
   if (!database.ok()) return database.status();
   Database& db = **database;
   // A rollback journal: few changes, and nothing that a reader could hold up.
@@ -77,7 +77,7 @@ absl::StatusOr<std::unique_ptr<JournalMeta>> JournalMeta::Open(const std::string
 absl::StatusOr<std::unique_ptr<JournalMeta>> JournalMeta::OpenReadOnly(
     const std::string& directory) {
   auto database =
-      Database::Open(directory + "/" + kMetaName, Database::Mode::kReadOnly, std::string());
+      OpenDatabase(directory + "/" + kMetaName, Database::Mode::kReadOnly, std::string());
   if (!database.ok()) return database.status();
   if (const absl::Status format = CheckFormat(**database); !format.ok()) return format;
   return std::unique_ptr<JournalMeta>(new JournalMeta(*std::move(database)));

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "daemon/base/mutex.h"
-#include "daemon/journal/sqlite.h"
+#include "daemon/journal/database.h"
 #include "daemon/journal/store.h"
 
 namespace talkjsd::journal {

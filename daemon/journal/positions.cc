@@ -9,8 +9,8 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/version.h"
+#include "daemon/journal/database.h"
 #include "daemon/journal/segment_file.h"
-#include "daemon/journal/sqlite.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::journal {
@@ -20,23 +20,18 @@ constexpr char kSchema[] = R"(
 CREATE TABLE about(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE subscriptions(name TEXT PRIMARY KEY, selection BLOB, epoch INTEGER, sequence INTEGER,
                            last_used INTEGER) WITHOUT ROWID;
-CREATE TABLE sessions(id TEXT PRIMARY KEY, record BLOB, baseline_time INTEGER,
-                      last_sync_time INTEGER) WITHOUT ROWID;
 )";
 
 using Subscription = Positions::Subscription;
-using Session = Positions::Session;
 
 // The file; one thread at a time.
 class PositionsFile {
  public:
   static absl::StatusOr<std::unique_ptr<PositionsFile>> Open(const Positions::Options& options);
 
-  absl::Status Load(std::map<std::string, Subscription>* subscriptions,
-                    std::map<std::string, Session>* sessions);
-  absl::Status Put(const std::vector<Subscription>& subscriptions,
-                   const std::vector<Session>& sessions);
-  absl::Status Delete(std::string_view table, std::string_view key, const std::string& value);
+  absl::Status Load(std::map<std::string, Subscription>* subscriptions);
+  absl::Status Put(const std::vector<Subscription>& subscriptions);
+  absl::Status Delete(const std::string& name);
 
  private:
   explicit PositionsFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -47,7 +42,7 @@ class PositionsFile {
 
 absl::StatusOr<std::unique_ptr<PositionsFile>> PositionsFile::Open(
     const Positions::Options& options) {
-  auto database = Database::Open(options.path, Database::Mode::kCreate, options.vfs);
+  auto database = OpenDatabase(options.path, Database::Mode::kCreate, options.vfs);
   if (!database.ok()) return database.status();
   std::unique_ptr<PositionsFile> file(new PositionsFile(*std::move(database)));
   Database& db = *file->database_;
@@ -73,15 +68,14 @@ absl::Status PositionsFile::Make() {
   });
 }
 
-absl::Status PositionsFile::Load(std::map<std::string, Subscription>* subscriptions,
-                                 std::map<std::string, Session>* sessions) {
+absl::Status PositionsFile::Load(std::map<std::string, Subscription>* subscriptions) {
   auto select =
       database_->Prepare("SELECT name, selection, epoch, sequence, last_used FROM subscriptions");
   if (!select.ok()) return select.status();
   for (;;) {
     const absl::StatusOr<bool> row = select->Step();
     if (!row.ok()) return row.status();
-    if (!*row) break;
+    if (!*row) return absl::OkStatus();
     Subscription found;
     found.name.assign(select->Bytes(0));
     found.selection.assign(select->Bytes(1));
@@ -89,68 +83,40 @@ absl::Status PositionsFile::Load(std::map<std::string, Subscription>* subscripti
     found.last_used = select->Int(4);
     (*subscriptions)[found.name] = found;
   }
-  select = database_->Prepare("SELECT id, record, baseline_time, last_sync_time FROM sessions");
-  if (!select.ok()) return select.status();
-  for (;;) {
-    const absl::StatusOr<bool> row = select->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    Session found;
-    found.id.assign(select->Bytes(0));
-    found.record.assign(select->Bytes(1));
-    found.baseline_time = select->Int(2);
-    found.last_sync_time = select->Int(3);
-    (*sessions)[found.id] = found;
-  }
 }
 
-absl::Status PositionsFile::Put(const std::vector<Subscription>& subscriptions,
-                                const std::vector<Session>& sessions) {
+absl::Status PositionsFile::Put(const std::vector<Subscription>& subscriptions) {
   return database_->Transact([&]() -> absl::Status {
     auto put =
         database_->Prepare("INSERT OR REPLACE INTO subscriptions VALUES(?1, ?2, ?3, ?4, ?5)");
     if (!put.ok()) return put.status();
     for (const Subscription& each : subscriptions) {
-      put->BindText(1, each.name)
+      put->Bind(1, each.name)
           .BindBlob(2, each.selection)
           .Bind(3, static_cast<int64_t>(each.position.epoch))
           .Bind(4, static_cast<int64_t>(each.position.sequence))
           .Bind(5, each.last_used);
       if (absl::Status stored = put->Run(); !stored.ok()) return stored;
     }
-    put = database_->Prepare("INSERT OR REPLACE INTO sessions VALUES(?1, ?2, ?3, ?4)");
-    if (!put.ok()) return put.status();
-    for (const Session& each : sessions) {
-      put->BindText(1, each.id)
-          .BindBlob(2, each.record)
-          .Bind(3, each.baseline_time)
-          .Bind(4, each.last_sync_time);
-      if (absl::Status stored = put->Run(); !stored.ok()) return stored;
-    }
     return absl::OkStatus();
   });
 }
 
-absl::Status PositionsFile::Delete(std::string_view table, std::string_view key,
-                                   const std::string& value) {
-  std::string sql("DELETE FROM ");
-  sql.append(table).append(" WHERE ").append(key).append(" = ?1");
-  auto remove = database_->Prepare(sql);
+absl::Status PositionsFile::Delete(const std::string& name) {
+  auto remove = database_->Prepare("DELETE FROM subscriptions WHERE name = ?1");
   if (!remove.ok()) return remove.status();
-  remove->BindText(1, value);
+  remove->Bind(1, name);
   return remove->Run();
 }
 
 class PositionsImpl final : public Positions {
  public:
   PositionsImpl(Options options, const Clock& clock, std::unique_ptr<PositionsFile> file,
-                std::map<std::string, Subscription> subscriptions,
-                std::map<std::string, Session> sessions)
+                std::map<std::string, Subscription> subscriptions)
       : options_(std::move(options)),
         clock_(clock),
         file_(std::move(file)),
         subscriptions_(std::move(subscriptions)),
-        sessions_(std::move(sessions)),
         writer_([this] { Write(); }) {}
   ~PositionsImpl() override {
     {
@@ -167,11 +133,6 @@ class PositionsImpl final : public Positions {
   absl::StatusOr<bool> DeleteSubscription(const std::string& name) override;
   std::optional<Cursor> Acknowledge(const std::string& name, Cursor position) override;
   void NoteUse(const std::string& name) override;
-  std::vector<Session> Sessions() override;
-  absl::Status PutSession(Session session) override;
-  absl::StatusOr<bool> DeleteSession(const std::string& id) override;
-  void NoteSync(const std::string& id, UnixMillis baseline_time,
-                UnixMillis last_sync_time) override;
   absl::Status Flush() override;
 
  private:
@@ -191,10 +152,8 @@ class PositionsImpl final : public Positions {
   Mutex mutex_;
   CondVar changed_;
   std::map<std::string, Subscription> subscriptions_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, Session> sessions_ ABSL_GUARDED_BY(mutex_);
   // Changed since they were stored.
-  std::set<std::string> marked_subscriptions_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> marked_sessions_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> marked_ ABSL_GUARDED_BY(mutex_);
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::thread writer_;  // last: it uses all of the above
@@ -225,9 +184,9 @@ std::optional<Subscription> PositionsImpl::FindSubscription(const std::string& n
 absl::Status PositionsImpl::PutSubscription(Subscription subscription) {
   subscription.last_used = clock_.WallMillis();
   MutexLock file_lock(file_mutex_);
-  if (absl::Status stored = file_->Put({subscription}, {}); !stored.ok()) return stored;
+  if (absl::Status stored = file_->Put({subscription}); !stored.ok()) return stored;
   MutexLock lock(mutex_);
-  marked_subscriptions_.erase(subscription.name);
+  marked_.erase(subscription.name);
   const std::string name = subscription.name;
   subscriptions_[name] = std::move(subscription);
   return absl::OkStatus();
@@ -235,9 +194,9 @@ absl::Status PositionsImpl::PutSubscription(Subscription subscription) {
 
 absl::StatusOr<bool> PositionsImpl::DeleteSubscription(const std::string& name) {
   MutexLock file_lock(file_mutex_);
-  if (absl::Status gone = file_->Delete("subscriptions", "name", name); !gone.ok()) return gone;
+  if (absl::Status gone = file_->Delete(name); !gone.ok()) return gone;
   MutexLock lock(mutex_);
-  marked_subscriptions_.erase(name);
+  marked_.erase(name);
   const auto found = subscriptions_.find(name);
   if (found == subscriptions_.end()) return false;
   const bool was_there = !IsExpired(found->second);
@@ -246,7 +205,7 @@ absl::StatusOr<bool> PositionsImpl::DeleteSubscription(const std::string& name) 
 }
 
 void PositionsImpl::MarkSubscription(const std::string& name) {
-  marked_subscriptions_.insert(name);
+  marked_.insert(name);
   changed_.NotifyAll();
 }
 
@@ -271,42 +230,6 @@ void PositionsImpl::NoteUse(const std::string& name) {
   MarkSubscription(name);
 }
 
-std::vector<Session> PositionsImpl::Sessions() {
-  MutexLock lock(mutex_);
-  std::vector<Session> all;
-  for (const auto& [id, session] : sessions_) all.push_back(session);
-  return all;
-}
-
-absl::Status PositionsImpl::PutSession(Session session) {
-  MutexLock file_lock(file_mutex_);
-  if (absl::Status stored = file_->Put({}, {session}); !stored.ok()) return stored;
-  MutexLock lock(mutex_);
-  marked_sessions_.erase(session.id);
-  const std::string id = session.id;
-  sessions_[id] = std::move(session);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> PositionsImpl::DeleteSession(const std::string& id) {
-  MutexLock file_lock(file_mutex_);
-  if (absl::Status gone = file_->Delete("sessions", "id", id); !gone.ok()) return gone;
-  MutexLock lock(mutex_);
-  marked_sessions_.erase(id);
-  return sessions_.erase(id) > 0;
-}
-
-void PositionsImpl::NoteSync(const std::string& id, UnixMillis baseline_time,
-                             UnixMillis last_sync_time) {
-  MutexLock lock(mutex_);
-  const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return;
-  found->second.baseline_time = baseline_time;
-  found->second.last_sync_time = last_sync_time;
-  marked_sessions_.insert(id);
-  changed_.NotifyAll();
-}
-
 absl::Status PositionsImpl::Flush() {
   MutexLock file_lock(file_mutex_);
   return StoreMarked();
@@ -314,24 +237,21 @@ absl::Status PositionsImpl::Flush() {
 
 absl::Status PositionsImpl::StoreMarked() {
   std::vector<Subscription> subscriptions;
-  std::vector<Session> sessions;
   std::vector<std::string> expired;
   {
     MutexLock lock(mutex_);
-    for (const std::string& name : marked_subscriptions_) {
+    for (const std::string& name : marked_) {
       subscriptions.push_back(subscriptions_.at(name));
     }
-    for (const std::string& id : marked_sessions_) sessions.push_back(sessions_.at(id));
     for (const auto& [name, subscription] : subscriptions_) {
       if (IsExpired(subscription)) expired.push_back(name);
     }
-    marked_subscriptions_.clear();
-    marked_sessions_.clear();
+    marked_.clear();
   }
   absl::Status status;
-  if (!subscriptions.empty() || !sessions.empty()) status = file_->Put(subscriptions, sessions);
+  if (!subscriptions.empty()) status = file_->Put(subscriptions);
   for (const std::string& name : expired) {
-    if (status.ok()) status = file_->Delete("subscriptions", "name", name);
+    if (status.ok()) status = file_->Delete(name);
   }
   MutexLock lock(mutex_);
   if (status.ok()) {
@@ -339,8 +259,7 @@ absl::Status PositionsImpl::StoreMarked() {
     return status;
   }
   // Nobody can have deleted them meanwhile: that takes the file.
-  for (const Subscription& each : subscriptions) marked_subscriptions_.insert(each.name);
-  for (const Session& each : sessions) marked_sessions_.insert(each.id);
+  for (const Subscription& each : subscriptions) marked_.insert(each.name);
   return status;
 }
 
@@ -350,7 +269,7 @@ void PositionsImpl::Write() {
     bool last = false;
     {
       MutexLock lock(mutex_);
-      while (marked_subscriptions_.empty() && marked_sessions_.empty() && !stop_) {
+      while (marked_.empty() && !stop_) {
         changed_.Wait(mutex_);
       }
       const MonoTime at =
@@ -375,19 +294,18 @@ absl::StatusOr<std::unique_ptr<Positions>> Positions::Open(Options options, cons
   auto file = PositionsFile::Open(options);
   absl::Status status = file.status();
   std::map<std::string, Subscription> subscriptions;
-  std::map<std::string, Session> sessions;
-  if (status.ok()) status = (*file)->Load(&subscriptions, &sessions);
+  if (status.ok()) status = (*file)->Load(&subscriptions);
   if (!status.ok()) {
     if (ReasonOf(status) != talkjs::sidecar::v1::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED) {
       return status;
     }
     return MakeError(absl::StatusCode::kDataLoss, ReasonOf(status),
                      std::string(MessageOf(status)) +
-                         "; restore the file, or move it away: then sessions and named "
-                         "subscriptions have to be made anew");
+                         "; restore the file, or move it away: then named subscriptions have "
+                         "to be made anew");
   }
   return std::make_unique<PositionsImpl>(std::move(options), clock, *std::move(file),
-                                         std::move(subscriptions), std::move(sessions));
+                                         std::move(subscriptions));
 }
 
 }  // namespace talkjsd::journal

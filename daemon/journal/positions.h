@@ -1,5 +1,5 @@
-// What must outlive the daemon beside events: the acknowledged positions of named subscriptions,
-// and the list of sessions. A small SQLite file of its own.
+// The acknowledged positions of named subscriptions: a small SQLite file of its own, beside the
+// journal.
 //
 // Positions may lag behind what was acknowledged, by a second; they never lead: what they cover was
 // stored in the journal before.
@@ -7,7 +7,6 @@
 // Format 1: application_id and user_version as a segment's, and the tables
 //   about(name TEXT PRIMARY KEY, value)                                        'written_by'
 //   subscriptions(name TEXT PRIMARY KEY, selection BLOB, epoch, sequence, last_used)
-//   sessions(id TEXT PRIMARY KEY, record BLOB, baseline_time, last_sync_time)
 // with times in Unix milliseconds, 0 = not set.
 #ifndef TALKJSD_JOURNAL_POSITIONS_H_
 #define TALKJSD_JOURNAL_POSITIONS_H_
@@ -48,13 +47,6 @@ class Positions {
     Cursor position;
     UnixMillis last_used = 0;
   };
-  struct Session {
-    std::string id;
-    std::string record;  // opaque; no secrets: the file is as readable as the journal
-    UnixMillis baseline_time = 0;
-    UnixMillis last_sync_time = 0;
-  };
-
   // Fails as changes do; with JOURNAL_SEGMENT_DAMAGED (restore it, or move it away and lose what it
   // has), or JOURNAL_FORMAT_NEWER. `clock` outlives it.
   static absl::StatusOr<std::unique_ptr<Positions>> Open(Options options, const Clock& clock);
@@ -73,14 +65,6 @@ class Positions {
   // if there is none.
   virtual std::optional<Cursor> Acknowledge(const std::string& name, Cursor position) = 0;
   virtual void NoteUse(const std::string& name) = 0;
-
-  virtual std::vector<Session> Sessions() = 0;
-  // Stored at once. In the place of one of the same id.
-  virtual absl::Status PutSession(Session session) = 0;
-  virtual absl::StatusOr<bool> DeleteSession(const std::string& id) = 0;
-  // May lag. Unknown ids are ignored.
-  virtual void NoteSync(const std::string& id, UnixMillis baseline_time,
-                        UnixMillis last_sync_time) = 0;
 
   // Stores what may lag. OK: all has been stored.
   virtual absl::Status Flush() = 0;

@@ -318,16 +318,23 @@ std::optional<Hole> FindDamage(SegmentFile& file, uint64_t first, uint64_t to) {
       break;  // the end is missing
     }
   }
-  uint64_t bad = to == UINT64_MAX ? INT64_MAX : to + 1;  // nothing is known to be good from here on
-  const bool open_end = to == UINT64_MAX;
+  const uint64_t end = to == UINT64_MAX ? INT64_MAX : to + 1;
+  uint64_t bad = end;  // nothing is known to be good from here on
+  uint64_t last = 0;   // good
   for (;;) {
     rows.clear();
     const absl::Status read = file.ReadBack(good + 1, bad, kRowsAtATime, &rows);
     if (!rows.empty()) bad = rows.back()->cursor.sequence;
+    if (!rows.empty()) last = std::max(last, rows.front()->cursor.sequence);
     if (!read.ok() || rows.empty()) break;
   }
-  if (open_end && bad == INT64_MAX) return Hole{good, UINT64_MAX};
-  return Hole{good, bad - 1};
+  // Readers seek, and do not walk back: what a damaged tree hides from a search is lost, too.
+  for (; bad <= last; ++bad) {
+    rows.clear();
+    (void)file.Read(bad - 1, to, kRowsAtATime, &rows);
+    if (!rows.empty()) return Hole{good, bad - 1};
+  }
+  return Hole{good, to};
 }
 
 }  // namespace talkjsd::journal

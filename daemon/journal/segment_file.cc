@@ -124,7 +124,7 @@ absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Create(
     return MakeError(absl::StatusCode::kUnavailable, pb::ERROR_REASON_JOURNAL_UNAVAILABLE,
                      path + ": exists already; does another program write to the state directory?");
   }
-  auto database = Database::Open(path, Database::Mode::kCreate, access.vfs);
+  auto database = OpenDatabase(path, Database::Mode::kCreate, access.vfs);
   if (!database.ok()) return database.status();
   std::unique_ptr<SegmentFile> file(new SegmentFile(*std::move(database)));
   file->head_ = head;
@@ -161,7 +161,7 @@ absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Create(
 absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Open(const std::string& path,
                                                                Database::Mode mode,
                                                                const FileAccess& access) {
-  auto database = Database::Open(path, mode, access.vfs);
+  auto database = OpenDatabase(path, mode, access.vfs);
   if (!database.ok()) return database.status();
   std::unique_ptr<SegmentFile> file(new SegmentFile(*std::move(database)));
   if (const absl::Status format = CheckFormat(*file->database_); !format.ok()) return format;
@@ -237,8 +237,8 @@ absl::Status SegmentFile::InsertAll(Statement& insert, const std::vector<EventRe
     insert.Bind(1, AsInt(event->cursor.sequence))
         .Bind(2, static_cast<int64_t>(event->cursor.epoch))
         .Bind(3, event->append_time)
-        .BindText(4, event->session_id)
-        .BindText(5, event->conversation_id)
+        .Bind(4, event->session_id)
+        .Bind(5, event->conversation_id)
         .Bind(6, static_cast<int64_t>(event->kind))
         .Bind(7, event->by_me ? 1 : 0)
         .BindBlob(8, event->bytes)
@@ -400,7 +400,7 @@ absl::Status SegmentFile::FindSession(std::string_view session_id, uint64_t afte
       "WHERE session = ?1 AND sequence > ?2 AND sequence <= ?3 ORDER BY sequence LIMIT ?4");
   if (!prepared.ok()) return prepared.status();
   Statement& find = **prepared;
-  find.BindText(1, session_id).Bind(2, AsInt(after)).Bind(3, AsInt(to)).Bind(4, AsInt(max));
+  find.Bind(1, session_id).Bind(2, AsInt(after)).Bind(3, AsInt(to)).Bind(4, AsInt(max));
   absl::Status status;
   for (;;) {
     const absl::StatusOr<bool> row = find.Step();

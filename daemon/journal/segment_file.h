@@ -29,8 +29,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/journal/database.h"
 #include "daemon/journal/event.h"
-#include "daemon/journal/sqlite.h"
 #include "daemon/journal/store.h"
 
 namespace talkjsd::journal {

@@ -88,7 +88,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const std::stri
                          "; make the state directory writable for the daemon's user");
   }
   auto opened =
-      journal::Database::Open(state_dir + "/sessions.db", journal::Database::Mode::kCreate, "");
+      journal::OpenDatabase(state_dir + "/sessions.db", journal::Database::Mode::kCreate, "");
   if (!opened.ok()) return opened.status();
   journal::Database& database = **opened;
   const absl::StatusOr<int64_t> tables = database.QueryInt("SELECT count(*) FROM sqlite_schema");
@@ -168,9 +168,9 @@ absl::Status SessionStore::Add(const StoredSession& session) {
       "INSERT INTO sessions(session_id, app_id, user_id, created_at) VALUES(?1, ?2, ?3, ?4)");
   status = insert.status();
   if (status.ok()) {
-    insert->BindText(1, session.session_id)
-        .BindText(2, session.app_id)
-        .BindText(3, session.user_id)
+    insert->Bind(1, session.session_id)
+        .Bind(2, session.app_id)
+        .Bind(3, session.user_id)
         .Bind(4, session.created_at);
     status = insert->Run();
   }
@@ -220,7 +220,7 @@ absl::Status SessionStore::PutProgress(const std::vector<Progress>& progress) {
         "taken_at = ?5, epoch = ?6, sequence = ?7 WHERE session_id = ?1 AND destroyed_at = 0");
     if (!update.ok()) return update.status();
     for (const Progress& one : progress) {
-      update->BindText(1, one.session_id)
+      update->Bind(1, one.session_id)
           .Bind(2, one.baseline_at)
           .Bind(3, one.checkpoint.coverage.covered_until)
           .Bind(4, one.checkpoint.coverage.appended_since)
@@ -251,7 +251,7 @@ absl::Status SessionStore::Run(const char* sql, const std::string& session_id,
   MutexLock lock(mutex_);
   auto change = database_->Prepare(sql);
   if (!change.ok()) return change.status();
-  change->BindText(1, session_id);
+  change->Bind(1, session_id);
   if (value.has_value()) change->Bind(2, *value);
   if (absl::Status changed = change->Run(); !changed.ok()) return changed;
   Tidy();

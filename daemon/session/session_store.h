@@ -20,7 +20,7 @@
 
 #include "daemon/base/mutex.h"
 #include "daemon/journal/cursor.h"
-#include "daemon/journal/sqlite.h"
+#include "daemon/journal/database.h"
 #include "daemon/journal/store.h"
 #include "daemon/session/coverage.h"
 #include "daemon/session/credentials_file.h"

@@ -108,12 +108,12 @@ TEST_F(StoreTest, ADirectoryHasOneEmulator) {
 TEST_F(StoreTest, ANewerSchemaIsRefusedAndLeftAlone) {
   Open().reset();
   {
-    auto database = Database::Open(directory + "/state.sqlite");
+    auto database = OpenDatabase(directory + "/state.sqlite");
     ASSERT_TRUE((*database)->Execute("PRAGMA user_version = 2").ok());
   }
   EXPECT_THAT(ErrorOfOpening(),
               HasSubstr("newer talkjs-emulator (schema 2, this one knows up to 1)"));
-  EXPECT_EQ((*Database::Open(directory + "/state.sqlite"))->QueryInt("PRAGMA user_version").value(),
+  EXPECT_EQ((*OpenDatabase(directory + "/state.sqlite"))->QueryInt("PRAGMA user_version").value(),
             2);
 }
 
@@ -122,7 +122,7 @@ TEST_F(StoreTest, OtherPeoplesFilesAreRefused) {
   EXPECT_THAT(ErrorOfOpening(), HasSubstr("no file of talkjs-emulator"));
   std::filesystem::remove(directory + "/state.sqlite");
   {
-    auto database = Database::Open(directory + "/state.sqlite");
+    auto database = OpenDatabase(directory + "/state.sqlite");
     ASSERT_TRUE((*database)->Execute("CREATE TABLE recipes (id)").ok());
   }
   EXPECT_THAT(ErrorOfOpening(), HasSubstr("database of another program"));
@@ -134,7 +134,7 @@ TEST_F(StoreTest, OtherPeoplesFilesAreRefused) {
 TEST_F(StoreTest, ADamagedRowIsNamed) {
   Open().reset();
   {
-    auto database = Database::Open(directory + "/state.sqlite");
+    auto database = OpenDatabase(directory + "/state.sqlite");
     ASSERT_TRUE((*database)->Execute("INSERT INTO users VALUES ('al', '{\"name\": 1}')").ok());
   }
   const auto loaded = Open()->Load();

@@ -48,12 +48,10 @@ class PositionsTest : public ::testing::Test {
   std::unique_ptr<Positions> positions_;
 };
 
-TEST_F(PositionsTest, KeepsSubscriptionsAndSessions) {
+TEST_F(PositionsTest, KeepsSubscriptions) {
   Open();
   Put("alerts", {2, 7});
   Put("bot", {1, 3});
-  ASSERT_TRUE(positions_->PutSession({"s1", std::string("re\0cord", 7), 10, 20}).ok());
-  ASSERT_TRUE(positions_->PutSession({"s2", "", 0, 0}).ok());
   Open();
   ASSERT_EQ(positions_->Subscriptions().size(), 2u);
   const auto alerts = positions_->FindSubscription("alerts");
@@ -61,28 +59,17 @@ TEST_F(PositionsTest, KeepsSubscriptionsAndSessions) {
   EXPECT_EQ(alerts->position, (Cursor{2, 7}));
   EXPECT_EQ(alerts->selection, "sel\0ection");
   EXPECT_EQ(alerts->last_used, clock_.WallMillis());
-  const auto sessions = positions_->Sessions();
-  ASSERT_EQ(sessions.size(), 2u);
-  EXPECT_EQ(sessions[0].id, "s1");
-  EXPECT_EQ(sessions[0].record, std::string("re\0cord", 7));
-  EXPECT_EQ(sessions[0].baseline_time, 10);
-  EXPECT_EQ(sessions[0].last_sync_time, 20);
   EXPECT_FALSE(positions_->FindSubscription("nobody").has_value());
 }
 
 TEST_F(PositionsTest, WhatIsDeletedStaysDeleted) {
   Open();
   Put("alerts", {2, 7});
-  ASSERT_TRUE(positions_->PutSession({"s1", "r", 0, 0}).ok());
   positions_->Acknowledge("alerts", {2, 8});
-  positions_->NoteSync("s1", 1, 2);
   EXPECT_TRUE(*positions_->DeleteSubscription("alerts"));
   EXPECT_FALSE(*positions_->DeleteSubscription("alerts"));
-  EXPECT_TRUE(*positions_->DeleteSession("s1"));
-  EXPECT_FALSE(*positions_->DeleteSession("s1"));
   Open();
   EXPECT_TRUE(positions_->Subscriptions().empty());
-  EXPECT_TRUE(positions_->Sessions().empty());
 }
 
 TEST_F(PositionsTest, AcknowledgementsOnlyMoveForward) {
@@ -112,19 +99,15 @@ TEST_F(PositionsTest, AcknowledgementsOnlyMoveForward) {
 TEST_F(PositionsTest, AcknowledgementsAreStoredWithoutBeingAskedFor) {
   Open();
   Put("a", {2, 50});
-  ASSERT_TRUE(positions_->PutSession({"s1", "r", 0, 0}).ok());
   positions_->Acknowledge("a", {2, 60});
-  positions_->NoteSync("s1", 5, 6);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open(options_.path.c_str(), &database), SQLITE_OK);
   sqlite3_busy_timeout(database, 1000);
   const auto stored = [&] {
     sqlite3_stmt* statement = nullptr;
-    sqlite3_prepare_v2(database,
-                       "SELECT count(*) FROM subscriptions, sessions "
-                       "WHERE sequence = 60 AND last_sync_time = 6",
-                       -1, &statement, nullptr);
+    sqlite3_prepare_v2(database, "SELECT count(*) FROM subscriptions WHERE sequence = 60", -1,
+                       &statement, nullptr);
     const bool found =
         sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) == 1;
     sqlite3_finalize(statement);
@@ -163,9 +146,9 @@ TEST_F(PositionsTest, ADiskInTroubleIsToldAndLosesNothing) {
   Put("a", {2, 50});
   vfs.FailWrites(SQLITE_FULL);
   testing::internal::CaptureStderr();
-  const absl::Status refused = positions_->PutSession({"s1", "r", 0, 0});
+  const absl::Status refused = positions_->PutSubscription({"b", "", {2, 1}});
   EXPECT_EQ(ReasonOf(refused), pb::ERROR_REASON_JOURNAL_DISK_FULL);
-  EXPECT_TRUE(positions_->Sessions().empty());
+  EXPECT_FALSE(positions_->FindSubscription("b").has_value());
   positions_->Acknowledge("a", {2, 60});
   EXPECT_FALSE(positions_->Flush().ok());
   EXPECT_EQ(PositionOf("a"), (Cursor{2, 60}));
@@ -184,9 +167,8 @@ TEST_F(PositionsTest, StoredAtOnceSurvivesPowerLoss) {
   for (uint64_t seed = 1; seed <= 15; ++seed) {
     SCOPED_TRACE(seed);
     Open();
-    const std::string id = "s" + std::to_string(seed);
-    ASSERT_EQ(positions_->Sessions().size(), seed - 1);
-    ASSERT_TRUE(positions_->PutSession({id, "r", 0, 0}).ok());
+    ASSERT_EQ(positions_->Subscriptions().size(), seed == 1 ? 0 : seed);
+    Put("b" + std::to_string(seed), {2, 1});
     Put("a", {2, 10 * seed});
     positions_->Acknowledge("a", {2, 10 * seed + 5});
     vfs.CutPower();
