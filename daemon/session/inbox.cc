@@ -47,7 +47,7 @@ void Inbox::OnLoggedIn(bool state_kept) {
   } else if (!syncing_) {
     synced_ = true;
     unreads_dirty_ = true;
-    ScheduleSweep();
+    SweepSoon();
     host_->OnSynced();
   }  // A sync that was under way goes on: its questions are repeated.
   AfterWork();

@@ -112,6 +112,9 @@ class Inbox {
     // Messages created at or before this are history.
     UnixMillis history_until = 0;
     UnixMillis seen_at = 0;  // the newest message emitted, or history_until
+    // What the list showed as the last message when the sweep had the conversation read back: where
+    // that found nothing there is nothing, such as after a deletion.
+    UnixMillis swept_at = 0;
     RecentIds emitted;
     std::unique_ptr<wire::Message> last_message;
     bool last_message_known = false;  // also true for "there is none"
@@ -212,8 +215,11 @@ class Inbox {
   struct Suspect {
     UnixMillis last_message_at = 0;
     bool is_unread = false;
+    int64_t unread_count = 0;
   };
   void ScheduleSweep();
+  void SweepSoon();
+  void ReadAllAgain();
   void Sweep();
   bool IsBehind(const std::string& conversation_id, const Suspect& seen) const;
   void JudgeSuspects();

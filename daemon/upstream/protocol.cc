@@ -75,6 +75,8 @@ MonoTime Protocol::NextDeadline() const {
       std::min({server_silent_at_, server_dead_at_, client_silent_at_, stable_at_, retry_token_at_,
                 retry_login_at_, refresh_at_, next_drain_at_, lose_state_at_});
   for (const Pending& pending : queue_) next = std::min(next, pending.deadline);
+  if (!IsLoggedIn()) return next;
+  for (const Refused& refused : refused_) next = std::min(next, refused.again_at);
   for (const auto& [number, pending] : in_flight_) next = std::min(next, pending.deadline);
   return next;
 }
@@ -303,6 +305,7 @@ void Protocol::Tick(MonoTime now) {
   }
   if (lose_state_at_ <= now) LoseState(now);
   if (next_drain_at_ <= now) Drain(now);
+  RetryRefused(now);
 }
 
 // --- login ---
@@ -389,7 +392,7 @@ void Protocol::OnLoginAccepted(const Reply& reply, MonoTime now) {
 
   stable_at_ = now + kStableAfter;
   logged_in_at_ = now;
-  const bool state_kept = std::exchange(restart_announced_, false);
+  const bool state_kept = std::exchange(restart_announced_, false) && refused_.empty();
   Enter(Phase::kReady);
   BeginDraining();
   RestoreSubscriptions(now);

@@ -183,7 +183,7 @@ class Protocol {
     int server_errors = 0;
     int refusals = 0;  // 401 answers
     bool subscription = false;
-    bool refused = false;  // before; for now
+    bool refused = false;  // a subscription that TalkJS did not take the first time
     bool sent = false;
   };
 
@@ -214,6 +214,7 @@ class Protocol {
   void SendSubscribe(std::string path, std::string data, MonoTime now);
   void SendSubscribeUsers(const std::vector<std::string>& ids, MonoTime now);
   void RestoreSubscriptions(MonoTime now);
+  void RetryRefused(MonoTime now);
   void NotUnderstood(const absl::Status& why, MonoTime now);
   void LoseState(MonoTime now);
   void ServerSpoke(MonoTime now);
@@ -272,6 +273,13 @@ class Protocol {
   // Subscriptions wanted.
   std::set<std::string> wanted_;
   std::set<std::string> wanted_users_;
+  // Those that TalkJS has refused for good: tried again now and then, for what is wanted and not
+  // followed would be missed in silence.
+  struct Refused {
+    Request request;
+    MonoTime again_at;
+  };
+  std::vector<Refused> refused_;
 };
 
 }  // namespace talkjsd::upstream

@@ -28,6 +28,10 @@ constexpr int kFreeRefusals = 3;
 
 constexpr size_t kUsersPerSubscribe = 1000;
 
+// Until a subscription that was refused for good is tried again.
+constexpr Duration kRefusedAtLeast = std::chrono::seconds(30);
+constexpr Duration kRefusedAtMost = std::chrono::seconds(60);
+
 absl::Status Unavailable(std::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
 }
@@ -126,6 +130,8 @@ void Protocol::OnAnswer(Pending pending, Reply reply, MonoTime now) {
   if (status == 200 || (status >= 400 && status < 410)) throttle_.Reset();
   if (pending.subscription && status != 200) {
     Emit(ProtocolError{"SUBSCRIBE was answered with " + std::to_string(status)});
+    const MonoTime again_at = now + random_.Between(kRefusedAtLeast, kRefusedAtMost);
+    refused_.push_back({std::move(pending.request), again_at});
   } else if (pending.subscription && pending.refused) {
     Emit(SubscribedLate{std::move(pending.request.path)});
   }
@@ -198,8 +204,11 @@ void Protocol::Subscribe(std::string path, MonoTime now) {
 }
 
 void Protocol::Unsubscribe(const std::string& path, MonoTime now) {
-  if (wanted_.erase(path) == 0 || !IsLoggedIn()) return;
-  SendFrame("UNSUBSCRIBE", path, "{}", now);
+  if (wanted_.erase(path) == 0) return;
+  std::erase_if(refused_, [&](const Refused& refused) { return refused.request.path == path; });
+  queue_.remove_if(
+      [&](const Pending& pending) { return pending.subscription && pending.request.path == path; });
+  if (IsLoggedIn()) SendFrame("UNSUBSCRIBE", path, "{}", now);
 }
 
 void Protocol::SubscribeUsers(const std::vector<std::string>& ids, MonoTime now) {
@@ -219,7 +228,24 @@ void Protocol::SendSubscribe(std::string path, std::string data, MonoTime now) {
   Send(std::move(pending), now);
 }
 
+void Protocol::RetryRefused(MonoTime now) {
+  if (!IsLoggedIn()) return;
+  std::vector<Refused> due;
+  std::erase_if(refused_, [&](Refused& refused) {
+    if (refused.again_at > now) return false;
+    due.push_back(std::move(refused));
+    return true;
+  });
+  for (Refused& refused : due) {
+    Pending pending;
+    pending.request = std::move(refused.request);
+    pending.subscription = pending.refused = true;
+    Send(std::move(pending), now);
+  }
+}
+
 void Protocol::RestoreSubscriptions(MonoTime now) {
+  refused_.clear();
   for (const std::string& path : wanted_) SendSubscribe(path, "{}", now);
   SendSubscribeUsers({wanted_users_.begin(), wanted_users_.end()}, now);
 }

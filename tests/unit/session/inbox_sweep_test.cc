@@ -67,6 +67,62 @@ TEST_F(InboxSweep, FindsThatAConversationWasRead) {
   EXPECT_EQ(talk_.Sent().size(), 1u);
 }
 
+TEST_F(InboxSweep, FindsAMessageOfWhichOnlyTheListTold) {
+  Join("c1");
+  LogIn();
+  Ids all{Say("c1")};
+  talk_.Settle();
+  talk_.loses_events = true;
+  all.push_back(Say("c1"));
+  talk_.loses_events = false;
+  wire::SideEdited edited;
+  edited.conversation_id = "c1";
+  edited.diff.last_message_at = talk_.conversations()["c1"].posts.back().message.created_at;
+  edited.diff.unread_message_count = 2;
+  talk_.Inject({edited});
+  talk_.Settle(minutes(15));
+  EXPECT_EQ(talk_.Sent(), all);
+  EXPECT_EQ(talk_.swept, 1);
+  EXPECT_EQ(talk_.unreads.back().entries, talk_.ExpectedUnreads());
+}
+
+TEST_F(InboxSweep, DoesNotTakeTalkJsAtItsWordThatARestartLosesNothing) {
+  constexpr int kConversations = 40;
+  for (int i = 0; i < kConversations; ++i) Join("c" + std::to_string(i));
+  LogIn();
+  Ids all;
+  for (int i = 0; i < kConversations; ++i) all.push_back(Say("c" + std::to_string(i)));
+  talk_.Settle();
+  talk_.Disconnect(/*announced=*/true);
+  talk_.loses_events = true;
+  // More than one page of the list shows.
+  for (int i = 0; i < kConversations; ++i) all.push_back(Say("c" + std::to_string(i)));
+  talk_.Connect();
+  talk_.Settle(seconds(1));
+  EXPECT_LT(talk_.Sent().size(), all.size());
+  talk_.Settle(minutes(1));
+  Ids sent = talk_.Sent();
+  std::sort(sent.begin(), sent.end());
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(sent, all);
+  EXPECT_EQ(talk_.unreads.back().entries, talk_.ExpectedUnreads());
+}
+
+TEST_F(InboxSweep, DoesNotReadAgainAndAgainWhatIsGone) {
+  Join("c1");
+  LogIn();
+  Ids all{Say("c1")};
+  talk_.Settle();
+  talk_.loses_events = true;
+  const std::string gone = Say("c1");
+  TalkModel::Conversation& c1 = talk_.conversations()["c1"];
+  c1.deleted_last_at = c1.posts.back().message.created_at;
+  talk_.Delete("c1", gone);
+  talk_.Settle(minutes(60));
+  EXPECT_EQ(talk_.Sent(), all);
+  EXPECT_EQ(talk_.swept, 1);
+}
+
 TEST_F(InboxSweep, WhatAnEventTellsJustAfterwardsIsNoFind) {
   Join("c1");
   LogIn();

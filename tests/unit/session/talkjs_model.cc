@@ -74,7 +74,7 @@ wire::Conversation TalkModel::SideOf(const std::string& id) const {
   if (!conversation.subject.empty()) side.subject = conversation.subject;
   side.joined_at = conversation.joined_at;
   side.created_at = conversation.joined_at;
-  side.last_message_at = conversation.joined_at;
+  side.last_message_at = std::max(conversation.joined_at, conversation.deleted_last_at);
   if (!conversation.posts.empty()) {
     side.last_message_at =
         std::max(side.last_message_at, conversation.posts.back().message.created_at);

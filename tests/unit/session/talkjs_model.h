@@ -63,7 +63,8 @@ class TalkModel : public InboxHost {
     UnixMillis read_until = 0;
     bool marked_unread = false;
     std::string subject;
-    std::deque<Post> posts;  // oldest first
+    UnixMillis deleted_last_at = 0;  // still shown as the time of the last message
+    std::deque<Post> posts;          // oldest first
   };
   void Join(const std::string& conversation);
   void Leave(const std::string& conversation);

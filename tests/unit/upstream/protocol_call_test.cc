@@ -67,6 +67,32 @@ TEST_F(ProtocolCall, ASubscriptionThatWasRefusedAtFirstIsToldOfWhenItBegins) {
   }
 }
 
+TEST_F(ProtocolCall, ASubscriptionThatWasRefusedForGoodIsTriedAgainNowAndThen) {
+  driver_.LogIn();
+  driver_.protocol().Subscribe("/refused", driver_.now());
+  driver_.protocol().Subscribe("/left", driver_.now());
+  driver_.Collect();
+  driver_.Answer(driver_.Find("SUBSCRIBE /refused")->number, 403, kError);
+  driver_.Answer(driver_.Find("SUBSCRIBE /left")->number, 404, kError);
+  driver_.protocol().Unsubscribe("/left", driver_.now());
+  driver_.Forget();
+  driver_.PassAlive(seconds(29));
+  EXPECT_EQ(driver_.Count("SUBSCRIBE /refused"), 0);
+  driver_.PassAlive(seconds(32));
+  ASSERT_EQ(driver_.Count("SUBSCRIBE /refused"), 1);
+  EXPECT_EQ(driver_.Count("SUBSCRIBE /left"), 0);
+  driver_.Answer(driver_.Find("SUBSCRIBE /refused")->number, 403, kError);
+  driver_.Forget();
+  driver_.PassAlive(seconds(61));
+  ASSERT_EQ(driver_.Count("SUBSCRIBE /refused"), 1);
+  EXPECT_TRUE(driver_.subscribed_late.empty());
+  driver_.Answer(driver_.Find("SUBSCRIBE /refused")->number, 200);
+  EXPECT_EQ(driver_.subscribed_late, std::vector<std::string>{"/refused"});
+  driver_.Forget();
+  driver_.PassAlive(seconds(200));
+  EXPECT_EQ(driver_.Count("SUBSCRIBE /refused"), 0);
+}
+
 TEST_F(ProtocolCall, AnAnswerThatIsFinalResetsTheThrottle) {
   driver_.LogIn();
   const auto call = driver_.Call("/a");
