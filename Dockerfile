@@ -1,10 +1,11 @@
 # The daemon as an image: Debian 12, non-root, only what the programs link with.
 #
 #   docker build -t talkjsd .
-#   docker run -v talkjsd-run:/run/talkjsd -v talkjsd-state:/var/lib/talkjsd talkjsd [--emulator ...]
+#   docker run --read-only -v talkjsd-run:/run/talkjsd -v talkjsd-state:/var/lib/talkjsd talkjsd
 #
 # Flags after the image's name are added to those of the entry point. Clients mount /run/talkjsd and
-# run with group 10001, or as user 10001.
+# run with group 10001, or as user 10001. It writes nowhere but into its two volumes. See
+# docs/deploy.md, deploy/compose.yaml and deploy/kubernetes.
 ARG BASE_IMAGE=debian:12
 
 FROM ${BASE_IMAGE} AS runtime
@@ -20,7 +21,7 @@ USER 10001:10001
 ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock
 VOLUME ["/run/talkjsd", "/var/lib/talkjsd"]
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["talkjsctl", "status"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["talkjsctl", "--timeout", "3", "health"]
 ENTRYPOINT ["/usr/bin/talkjsd", "--listen", "unix:///run/talkjsd/talkjsd.sock", "--state-dir", "/var/lib/talkjsd"]
 
 FROM ${BASE_IMAGE} AS build

@@ -23,6 +23,7 @@
 #include "daemon/journal/positions.h"
 #include "daemon/journal/sqlite_store.h"
 #include "daemon/net/http_client.h"
+#include "daemon/net/inherited_sockets.h"
 #include "daemon/net/tls_context.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/session_store.h"
@@ -170,11 +171,13 @@ class Daemon {
     options.requests_path = config_.state_dir + "/requests.db";
     options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
     options.max_sessions = config_.max_sessions;
+    auto inherited = net::InheritedSockets::FromServiceManager();
+    if (!inherited.ok()) return inherited.status();
     auto server = api::Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(),
-                                               metrics_, positions_.get()});
+                                               metrics_, positions_.get(), &*inherited});
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
-    return absl::OkStatus();
+    return inherited->CheckAllTaken();
   }
 
   std::vector<admin::ServiceManager::Probe> Probes() {

@@ -45,6 +45,7 @@ struct CommandLine {
   TokenProvideOptions provide;
   std::string session;
   std::string subscription;
+  std::string health_service;
   SendOptions send;
   MessagesOptions messages;
   FollowOptions unreads;
@@ -356,6 +357,16 @@ void AddSubscriptionCommands(CLI::App& app, CommandLine& line) {
       [&line] { line.run = [&] { return SubscriptionDelete(line.global, line.subscription); }; });
 }
 
+void AddHealth(CLI::App& app, CommandLine& line) {
+  CLI::App* health = app.add_subcommand("health", "Ask whether the daemon serves; exit 0 if so");
+  health
+      ->add_option("--service", line.health_service,
+                   "Of this service, such as talkjs.sidecar.v1.EventService (default: as a whole)")
+      ->type_name("SERVICE");
+  health->callback(
+      [&line] { line.run = [&] { return ShowHealth(line.global, line.health_service); }; });
+}
+
 void AddJournal(CLI::App& app, CommandLine& line) {
   CLI::App* journal =
       app.add_subcommand("journal", "Look at a journal on disk; needs no daemon, changes nothing");
@@ -401,6 +412,7 @@ int Run(int argc, char** argv) {
   app.add_subcommand("status", "Show what the daemon is and how it is")->callback([&line] {
     line.run = [&] { return ShowStatus(line.global); };
   });
+  AddHealth(app, line);
   line.emulator.global = &line.global;
   AddEmulatorCommands(app, line.emulator, line.run);
   app.footer(kFooter);  // after the commands, which have inherited the short one

@@ -150,6 +150,8 @@ int Unreads(const GlobalOptions& global, const FollowOptions& options);
 int SubscriptionList(const GlobalOptions& global);
 int SubscriptionDelete(const GlobalOptions& global, const std::string& name);
 int ShowStatus(const GlobalOptions& global);
+// `service` empty: the daemon as a whole. kExitOk only if it is serving.
+int ShowHealth(const GlobalOptions& global, const std::string& service);
 // `journal inspect` and `journal verify`; the latter exits with kExitRefused if there is damage.
 int JournalReportOn(const GlobalOptions& global, const JournalOptions& options);
 

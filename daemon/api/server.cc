@@ -20,6 +20,7 @@
 #include "daemon/api/stream.h"
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
+#include "daemon/net/inherited_sockets.h"
 #include "daemon/net/unix_listener.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
@@ -97,14 +98,13 @@ class Server::Impl {
                                             environment.journal, *environment.positions,
                                             environment.clock, environment.metrics),
                  .dispatcher = Dispatcher(kDispatcherThreads, kTickInterval, [this] { Tick(); }),
-                 .requests = nullptr} {}
+                 .requests = nullptr},
+        inherited_(environment.inherited) {}
 
   absl::Status Start() {
     const absl::StatusOr<std::string> path = ParseUnixAddress(context_.options.listen);
     if (!path.ok()) return path.status();
-    MakeParent(*path);
-    absl::StatusOr<std::unique_ptr<net::UnixListener>> listener =
-        net::UnixListener::Open(*path, context_.options.socket_group);
+    absl::StatusOr<std::unique_ptr<net::UnixListener>> listener = Listen(*path);
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
     if (const absl::Status opened = OpenRequests(); !opened.ok()) return opened;
@@ -133,6 +133,13 @@ class Server::Impl {
       grpc::AddInsecureChannelFromFd(server_.get(), fd);
     });
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<net::UnixListener>> Listen(const std::string& path) {
+    const int fd = inherited_ == nullptr ? -1 : inherited_->Take(path);
+    if (fd >= 0) return net::UnixListener::Adopt(fd, path);
+    MakeParent(path);
+    return net::UnixListener::Open(path, context_.options.socket_group);
   }
 
   absl::Status OpenRequests() {
@@ -199,6 +206,7 @@ class Server::Impl {
   }
 
   Context context_;
+  net::InheritedSockets* const inherited_;
   std::unique_ptr<net::UnixListener> listener_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;

@@ -15,6 +15,10 @@
 #include "daemon/journal/positions.h"
 #include "daemon/session/registry.h"
 
+namespace talkjsd::net {
+class InheritedSockets;
+}
+
 namespace talkjsd::api {
 
 enum class UpstreamMode { kProduction, kHost, kEmulator };
@@ -51,6 +55,8 @@ class Server {
     Metrics& metrics;
     // Null: there are no named subscriptions.
     journal::Positions* positions = nullptr;
+    // Used during Start: where a socket listens already, it is taken. Null: none does.
+    net::InheritedSockets* inherited = nullptr;
   };
 
   // Listens and serves. INVALID_ARGUMENT for an address that is not supported; otherwise what the

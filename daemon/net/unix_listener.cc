@@ -1,10 +1,12 @@
 #include "daemon/net/unix_listener.h"
 
 #include <absl/status/status.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -105,7 +107,7 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(const std::stri
   if (status.ok()) status = RemoveStale(path);
   if (!status.ok()) return status;
 
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return absl::UnavailableError("cannot listen on " + path + ": " + Cause());
   const sockaddr_un address = AddressOf(path);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
@@ -114,8 +116,9 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(const std::stri
     return status;
   }
   // From here on its destructor closes and removes.
-  std::unique_ptr<UnixListener> listener(new UnixListener(fd, path));
+  std::unique_ptr<UnixListener> listener(new UnixListener(fd, path, /*owns_file=*/true));
   status = SetAccess(path, group);
+  if (status.ok()) status = listener->OpenWake();
   if (!status.ok()) return status;
   if (listen(fd, SOMAXCONN) != 0) {
     return absl::UnavailableError("cannot listen on " + path + ": " + Cause());
@@ -123,8 +126,28 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(const std::stri
   return listener;
 }
 
+absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Adopt(int fd, const std::string& path) {
+  std::unique_ptr<UnixListener> listener(new UnixListener(fd, path, /*owns_file=*/false));
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return absl::UnavailableError("cannot listen on " + path + ": " + Cause());
+  }
+  const absl::Status status = listener->OpenWake();
+  if (!status.ok()) return status;
+  return listener;
+}
+
+absl::Status UnixListener::OpenWake() {
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_ >= 0) return absl::OkStatus();
+  return absl::UnavailableError("cannot listen on " + path_ + ": " + Cause());
+}
+
 UnixListener::~UnixListener() {
   Stop();
+  if (wake_ >= 0) close(wake_);
+  if (!owns_file_) return;
   // After Stop the file looked stale: a successor may have replaced it.
   RemoveStale(path_).IgnoreError();
 }
@@ -135,7 +158,8 @@ void UnixListener::Start(OnAccept on_accept) {
 
 void UnixListener::Stop() {
   if (fd_ < 0) return;
-  shutdown(fd_, SHUT_RDWR);
+  // Not shutdown(): that would end an adopted socket for its owner, too.
+  if (wake_ >= 0) eventfd_write(wake_, 1);
   if (thread_.joinable()) thread_.join();
   close(fd_);
   fd_ = -1;
@@ -146,16 +170,18 @@ void UnixListener::AcceptLoop(const OnAccept& on_accept) {
   sigset_t all;  // signals are for the main thread
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  pollfd waits[] = {{fd_, POLLIN, 0}, {wake_, POLLIN, 0}};
   for (;;) {
+    if (poll(waits, 2, -1) < 0) continue;  // EINTR
+    if (waits[1].revents != 0) return;
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EINVAL) return;  // shut down
+      // EAGAIN: it has gone away meanwhile, or another process that has the socket took it.
+      if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) continue;
       // Out of descriptors or memory: without a pause this would spin. Only Stop ends the pause
       // early.
       LogWarning("a local connection was not accepted", {{"path", path_}, {"cause", Cause()}});
-      pollfd shut_down{fd_, 0, 0};
-      if (poll(&shut_down, 1, kBackOffMillis) > 0) return;
+      if (poll(&waits[1], 1, kBackOffMillis) > 0) return;
       continue;
     }
     ucred credentials{};

@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "connection.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "stream_impl.h"
 #include "talkjs/sidecar/v1/conversation_service.grpc.pb.h"
 #include "talkjs/sidecar/v1/daemon_service.grpc.pb.h"
@@ -29,6 +30,7 @@ class Client::Impl {
         message(v1::MessageService::NewStub(connection->channel())),
         event(v1::EventService::NewStub(connection->channel())),
         daemon(v1::DaemonService::NewStub(connection->channel())),
+        health(grpc::health::v1::Health::NewStub(connection->channel())),
         call_timeout(options.call_timeout) {}
 
   template <class Stub, class Request, class Response>
@@ -49,6 +51,7 @@ class Client::Impl {
   const std::unique_ptr<v1::MessageService::Stub> message;
   const std::unique_ptr<v1::EventService::Stub> event;
   const std::unique_ptr<v1::DaemonService::Stub> daemon;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> health;
   const std::chrono::milliseconds call_timeout;
 };
 
@@ -194,6 +197,27 @@ Status Client::DeleteSubscription(const v1::DeleteSubscriptionRequest& request,
 
 Status Client::GetInfo(const v1::GetInfoRequest& request, v1::GetInfoResponse* response) {
   return impl_->Call(*impl_->daemon, &v1::DaemonService::Stub::GetInfo, request, response);
+}
+
+Status Client::CheckHealth(const std::string& service, Health* health) {
+  namespace proto = grpc::health::v1;
+  proto::HealthCheckRequest request;
+  request.set_service(service);
+  proto::HealthCheckResponse response;
+  const Status status =
+      impl_->Call(*impl_->health, &proto::Health::Stub::Check, request, &response);
+  if (!status.ok()) return status;
+  switch (response.status()) {
+    case proto::HealthCheckResponse::SERVING:
+      *health = Health::kServing;
+      break;
+    case proto::HealthCheckResponse::NOT_SERVING:
+      *health = Health::kNotServing;
+      break;
+    default:
+      *health = Health::kUnknown;
+  }
+  return status;
 }
 
 }  // namespace talkjsd::client

@@ -299,11 +299,13 @@ TEST_F(ServerTest, HealthIsServedPerServiceToo) {
   std::string answer;
   ASSERT_TRUE(CallRaw(channel_, "/grpc.health.v1.Health/Check", "", &answer).ok());
   EXPECT_EQ(answer, serving);
-  const std::string name = "talkjs.sidecar.v1.EventService";
-  ASSERT_TRUE(CallRaw(channel_, "/grpc.health.v1.Health/Check",
-                      "\x0a" + std::string(1, static_cast<char>(name.size())) + name, &answer)
-                  .ok());
-  EXPECT_EQ(answer, serving);
+  for (const char* service : {"Session", "User", "Conversation", "Message", "Event", "Daemon"}) {
+    const std::string name = "talkjs.sidecar.v1." + std::string(service) + "Service";
+    ASSERT_TRUE(CallRaw(channel_, "/grpc.health.v1.Health/Check",
+                        "\x0a" + std::string(1, static_cast<char>(name.size())) + name, &answer)
+                    .ok());
+    EXPECT_EQ(answer, serving) << name;
+  }
 }
 
 TEST_F(ServerTest, ADrainEndsEverythingWithAStatusThatSaysWhenToComeBack) {

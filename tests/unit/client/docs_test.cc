@@ -76,6 +76,7 @@ TEST(DocsTest, TheManualHasEveryOptionOfEveryCommand) {
                               "messages",
                               "unreads",
                               "status",
+                              "health",
                               "emulator reset",
                               "emulator seed",
                               "emulator snapshot",

@@ -3,6 +3,7 @@
 #define TALKJSD_TESTS_UNIT_CLIENT_FAKE_DAEMON_H_
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -74,6 +75,7 @@ class FakeDaemon {
   std::string address() const { return "unix://" + path(); }
 
   void Start() {
+    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
     builder.RegisterService(&daemon_);
@@ -89,6 +91,10 @@ class FakeDaemon {
     if (server_ == nullptr) return;
     server_->Shutdown(std::chrono::system_clock::now());
     server_ = nullptr;
+  }
+
+  void SetHealth(const std::string& service, bool serving) {
+    server_->GetHealthCheckService()->SetServingStatus(service, serving);
   }
 
   Unary<pb::GetInfoRequest, pb::GetInfoResponse> get_info;

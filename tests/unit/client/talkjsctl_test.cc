@@ -179,6 +179,28 @@ TEST_F(TalkjsctlTest, StatusIsATableOrOneLineOfJson) {
   EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 1);
 }
 
+TEST_F(TalkjsctlTest, HealthSaysWhetherADaemonOrAServiceServes) {
+  const Outcome serving = Run({"health"});
+  EXPECT_EQ(serving.exit_code, 0) << serving.err;
+  EXPECT_EQ(serving.out, "SERVING\n");
+  EXPECT_EQ(Run({"health", "--json"}).out, "{\"status\":\"SERVING\"}\n");
+
+  daemon_.SetHealth("one.Service", false);
+  const Outcome draining = Run({"health", "--service", "one.Service"});
+  EXPECT_EQ(draining.exit_code, 1);
+  EXPECT_EQ(draining.out, "NOT_SERVING\n");
+  EXPECT_EQ(Run({"health"}).exit_code, 0);
+
+  const Outcome unknown = Run({"health", "--service", "no.Service"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("NOT_FOUND"));
+
+  daemon_.Stop();
+  const Outcome gone = Run({"health", "--timeout", "0.2"});
+  EXPECT_EQ(gone.exit_code, 3);
+  EXPECT_EQ(gone.out, "");
+}
+
 TEST_F(TalkjsctlTest, SecretsComeFromFileStandardInputOrEnvironment) {
   std::vector<pb::CreateSessionRequest> requests;
   daemon_.create_session = [&](const auto& request, auto* response) {

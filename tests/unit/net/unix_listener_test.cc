@@ -140,5 +140,44 @@ TEST_F(UnixListenerTest, RefusesAPathThatIsTooLong) {
   EXPECT_EQ(listener.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// As a service manager makes it.
+int ListenOn(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(listen(fd, 8), 0);
+  return fd;
+}
+
+TEST_F(UnixListenerTest, AnAdoptedSocketStaysOpenForItsOwner) {
+  const int owned = ListenOn(path_);
+  // Connected before anybody accepts.
+  const int early = Dial(path_);
+  ASSERT_GE(early, 0);
+  for (int round = 0; round < 2; ++round) {
+    auto listener = UnixListener::Adopt(dup(owned), path_);
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    Monitor monitor;
+    int accepted = 0;
+    (*listener)->Start([&](int fd, PeerCredentials peer) {
+      EXPECT_EQ(peer.pid, getpid());
+      close(fd);
+      monitor.Update([&] { ++accepted; });
+    });
+    // The early one, then the one that came between the rounds.
+    ASSERT_TRUE(monitor.Wait([&] { return accepted == 1; }));
+    (*listener)->Stop();
+    listener->reset();
+    EXPECT_TRUE(std::filesystem::exists(path_));
+    const int between = Dial(path_);
+    EXPECT_GE(between, 0) << "a client that comes meanwhile is refused";
+    close(between);
+  }
+  close(early);
+  close(owned);
+}
+
 }  // namespace
 }  // namespace talkjsd::net

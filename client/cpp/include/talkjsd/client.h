@@ -49,6 +49,9 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
 };
 
+// What the daemon says of a service (gRPC's standard health service).
+enum class Health { kUnknown, kServing, kNotServing };
+
 // A connection to one daemon. It connects at the first call, reconnects by itself, and is cheap
 // to keep. Threads: every method may be called from any thread at any time; calls block. Moving it
 // is not safe while another thread uses it. Streams may outlive it.
@@ -126,6 +129,11 @@ class Client {
 
   // DaemonService
   Status GetInfo(const v1::GetInfoRequest& request, v1::GetInfoResponse* response);
+
+  // Whether the daemon serves `service`, such as "talkjs.sidecar.v1.EventService"; empty: as a
+  // whole. NOT_FOUND for a service that it does not have. While it drains it answers kNotServing,
+  // or is unreachable.
+  Status CheckHealth(const std::string& service, Health* health);
 
  private:
   class Impl;
