@@ -207,6 +207,7 @@ absl::Status Validate(const v1::ProvideTokensRequest& request) {
       break;
     }
     case v1::ProvideTokensRequest::kAnswer:
+      CheckSize("answer.query_id", request.answer().query_id(), 0, kMaxQueryIdBytes, errors);
       // What is wrong with a token is told in a rejection.
       if (request.answer().outcome_case() == v1::TokenAnswer::OUTCOME_NOT_SET) {
         errors.Add("answer.outcome", "is required: set token or failure");

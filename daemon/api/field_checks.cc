@@ -204,6 +204,7 @@ void CheckNullFields(std::string_view field, const Strings& null_fields,
     names.append(names.empty() ? "" : ", ").append(entry.name);
   }
   const std::string path = Path(field, "null_fields");
+  CheckCount(path, null_fields.size(), nullable.size(), errors);
   for (int i = 0; i < null_fields.size(); ++i) {
     const auto known = std::find_if(nullable.begin(), nullable.end(), [&](const Nullable& entry) {
       return entry.name == null_fields[i];

@@ -66,6 +66,7 @@ inline constexpr int kMaxConversationPage = 30;
 inline constexpr int kMessagePage = 30;
 inline constexpr int kMaxMessagePage = 100;
 inline constexpr size_t kMaxSelectedIds = 1000;
+inline constexpr size_t kMaxSelectedKinds = 16;
 
 // One response of StreamMessages.
 inline constexpr size_t kMaxEventsPerResponse = 256;
@@ -74,6 +75,7 @@ inline constexpr Duration kProgressInterval = std::chrono::seconds(10);
 
 inline constexpr size_t kMaxSubscriptionNameBytes = 128;
 inline constexpr size_t kMaxStreamIdBytes = 64;
+inline constexpr size_t kMaxQueryIdBytes = 64;
 
 // A stream counts as stalled when its client has not taken a response for so long.
 inline constexpr Duration kStallTime = std::chrono::seconds(10);

@@ -58,11 +58,8 @@ class SessionService final : public Base {
     return Answer<v1::GetSessionRequest>(
         call, request, response,
         [this](const v1::GetSessionRequest& get) -> absl::StatusOr<v1::GetSessionResponse> {
-          const absl::StatusOr<session::Info> info = context_.registry.GetAlive(get.session_id());
-          if (!info.ok()) return WithMetadata(info.status(), "session_id", get.session_id());
-          v1::GetSessionResponse got;
-          *got.mutable_session() = ToProto(*info);
-          return got;
+          return WithSession<v1::GetSessionResponse>(context_.registry.GetAlive(get.session_id()),
+                                                     get.session_id());
         });
   }
 
@@ -121,12 +118,8 @@ class SessionService final : public Base {
     return Answer<v1::SetTokenRequest>(
         call, request, response,
         [this](const v1::SetTokenRequest& set) -> absl::StatusOr<v1::SetTokenResponse> {
-          const absl::StatusOr<session::Info> info =
-              context_.registry.SetToken(set.session_id(), Secret(set.token()));
-          if (!info.ok()) return WithMetadata(info.status(), "session_id", set.session_id());
-          v1::SetTokenResponse response;
-          *response.mutable_session() = ToProto(*info);
-          return response;
+          return WithSession<v1::SetTokenResponse>(
+              context_.registry.SetToken(set.session_id(), Secret(set.token())), set.session_id());
         });
   }
 
@@ -168,6 +161,15 @@ class SessionService final : public Base {
   }
 
  private:
+  template <typename Response>
+  static absl::StatusOr<Response> WithSession(const absl::StatusOr<session::Info>& info,
+                                              const std::string& session_id) {
+    if (!info.ok()) return WithMetadata(info.status(), "session_id", session_id);
+    Response response;
+    *response.mutable_session() = ToProto(*info);
+    return response;
+  }
+
   static absl::StatusOr<v1::HasValidCredentialsResponse> ToValidity(
       const absl::StatusOr<bool>& exists) {
     if (!exists.ok()) return exists.status();

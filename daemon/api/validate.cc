@@ -75,6 +75,7 @@ absl::Status Validate(const v1::ListSessionsRequest& request) {
   FieldErrors errors;
   if (!request.app_id().empty()) CheckAppId("app_id", request.app_id(), errors);
   if (!request.user_id().empty()) CheckId("user_id", request.user_id(), errors);
+  CheckCount("states", request.states_size(), kMaxSelectedKinds, errors);
   for (int i = 0; i < request.states_size(); ++i) {
     if (request.states(i) == v1::SESSION_STATE_UNSPECIFIED ||
         !v1::SessionState_IsValid(request.states(i))) {
@@ -99,6 +100,7 @@ absl::Status Validate(const v1::StreamMessagesRequest& request) {
   for (int i = 0; i < request.conversation_ids_size(); ++i) {
     CheckId(Element("conversation_ids", i), request.conversation_ids(i), errors);
   }
+  CheckCount("kinds", request.kinds_size(), kMaxSelectedKinds, errors);
   for (int i = 0; i < request.kinds_size(); ++i) {
     if (request.kinds(i) == v1::MESSAGE_EVENT_KIND_UNSPECIFIED ||
         !v1::MessageEventKind_IsValid(request.kinds(i))) {
@@ -126,7 +128,7 @@ absl::Status Validate(const v1::AcknowledgeRequest& request) {
 
 absl::Status Validate(const v1::ListSubscriptionsRequest& request) {
   FieldErrors errors;
-  if (request.page_size() < 0) errors.Add("page_size", "must not be negative; 0 means 100");
+  CheckPage(request.page_size(), kDefaultPageSize, request.page_token(), errors);
   return errors.ToStatus();
 }
 

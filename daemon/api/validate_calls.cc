@@ -80,6 +80,12 @@ void CheckParticipants(const v1::GetConversationRequest& request, FieldErrors& e
   for (int i = 0; i < request.participants_size(); ++i) {
     const v1::Participant& participant = request.participants(i);
     const std::string field = Element("participants", i);
+    if (!v1::Access_IsValid(participant.access())) {
+      errors.Add(Path(field, "access"), "must be READ or READ_WRITE");
+    }
+    if (!v1::Notify_IsValid(participant.notify())) {
+      errors.Add(Path(field, "notify"), "must be OFF, ON or MENTIONS_ONLY");
+    }
     std::string id;
     switch (participant.participant_case()) {
       case v1::Participant::kUser:
@@ -95,12 +101,6 @@ void CheckParticipants(const v1::GetConversationRequest& request, FieldErrors& e
         continue;
     }
     if (!seen.insert(id).second) errors.Add(field, "names a user for the second time");
-    if (!v1::Access_IsValid(participant.access())) {
-      errors.Add(Path(field, "access"), "must be READ or READ_WRITE");
-    }
-    if (!v1::Notify_IsValid(participant.notify())) {
-      errors.Add(Path(field, "notify"), "must be OFF, ON or MENTIONS_ONLY");
-    }
   }
 }
 

@@ -74,6 +74,12 @@ bool LinkAgrees(std::string_view url, std::string_view text) {
   return shown.rest.empty() || shown.rest == target.rest;
 }
 
+bool HasUnknownKind(const std::vector<wire::TextNode>& nodes) {
+  return std::any_of(nodes.begin(), nodes.end(), [](const wire::TextNode& node) {
+    return node.kind == Kind::kUnknown || HasUnknownKind(node.children);
+  });
+}
+
 absl::Status CheckNodes(const std::vector<wire::TextNode>& nodes, const ContentRules& rules) {
   for (const wire::TextNode& node : nodes) {
     const bool restricted = node.kind == Kind::kLink || node.kind == Kind::kActionLink ||
@@ -102,6 +108,9 @@ absl::Status CheckContent(const std::vector<wire::ContentBlock>& content,
   switch (block.kind) {
     case wire::ContentBlock::Kind::kText:
       if (block.children.empty()) return BadRequest("content: the text is empty");
+      if (HasUnknownKind(block.children)) {
+        return BadRequest("content: unknown type of text node");
+      }
       return CheckNodes(block.children, rules);
     case wire::ContentBlock::Kind::kLocation:
       if (!OnEarth(block.latitude, 90) || !OnEarth(block.longitude, 180)) {
@@ -114,6 +123,12 @@ absl::Status CheckContent(const std::vector<wire::ContentBlock>& content,
       break;
   }
   return BadRequest("content: unknown type of block");
+}
+
+bool HasUnknownKind(const std::vector<wire::ContentBlock>& content) {
+  return std::any_of(content.begin(), content.end(), [](const wire::ContentBlock& block) {
+    return block.kind == wire::ContentBlock::Kind::kUnknown || HasUnknownKind(block.children);
+  });
 }
 
 }  // namespace talkjsd::emulator

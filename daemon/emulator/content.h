@@ -14,11 +14,14 @@ struct ContentRules {
   bool users_may_send_links = false;  // link and action nodes
 };
 
-// A refusal unless the content may be sent: exactly one block; text that is not empty, whose
-// automatic links show what they lead to; a location on Earth. 403 for nodes that users may not
-// send. File blocks are taken as ResolveFileTokens (files.h) left them.
+// A refusal unless the content may be sent: exactly one block; text that is not empty, of
+// known nodes, whose automatic links show what they lead to; a location on Earth. 403 for nodes
+// that users may not send. File blocks are taken as ResolveFileTokens (files.h) left them.
 absl::Status CheckContent(const std::vector<wire::ContentBlock>& content,
                           const ContentRules& rules);
+
+// Whether blocks, or nodes of texts, are of a kind that the emulator does not know.
+bool HasUnknownKind(const std::vector<wire::ContentBlock>& content);
 
 }  // namespace talkjsd::emulator
 

@@ -51,6 +51,7 @@
 // 32  links and actions        403 unless Options::users_may_send_links
 //
 // Of our own:
+//  -  blocks and text nodes of an unknown kind are refused: 400 BAD_REQUEST (CheckContent)
 //  -  in one conversation no two messages have the same createdAt, and no two joinings at all the
 //     same joinedAt, because the SDK miscounts pages whose borders share a millisecond; in a flood,
 //     times run ahead of the clock by kMaxTimeAhead at most, and then repeat

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "daemon/emulator/content.h"
 #include "daemon/emulator/emoji.h"
 #include "daemon/emulator/refusal.h"
 #include "daemon/emulator/world.h"
@@ -75,11 +76,7 @@ void ReadContent(ObjectReader& reader, std::vector<wire::ContentBlock>& content,
   auto blocks = wire::DecodeContent(*value);
   const Place place(reader.place(), "content");
   if (!blocks.ok()) return reader.Fail(place.Wrong(std::string(blocks.status().message())));
-  for (const wire::ContentBlock& block : *blocks) {
-    if (block.kind == wire::ContentBlock::Kind::kUnknown) {
-      return reader.Fail(place.Wrong("unknown type of block"));
-    }
-  }
+  if (HasUnknownKind(*blocks)) return reader.Fail(place.Wrong("unknown type of block or node"));
   if (blocks->empty()) return reader.Fail("content", "at least one block");
   content = *std::move(blocks);
   markup.clear();

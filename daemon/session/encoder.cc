@@ -44,6 +44,19 @@ v1::Notify ToProto(wire::Notify notify) {
   return v1::NOTIFY_UNSPECIFIED;
 }
 
+// The "type" in the JSON of a block or node.
+std::string TypeOf(const std::string& block) {
+  const auto value = wire::ParseJson(block);
+  const auto* object = value.ok() ? value->if_object() : nullptr;
+  const auto* type = object != nullptr ? object->if_contains("type") : nullptr;
+  return type != nullptr && type->is_string() ? std::string(type->get_string()) : std::string();
+}
+
+void FillUnknown(const std::string& json, v1::UnknownJson* to) {
+  to->set_type(TypeOf(json));
+  to->set_json(json);
+}
+
 void FillNode(const wire::TextNode& from, v1::TextNode* to) {
   using Kind = wire::TextNode::Kind;
   const auto fill_children = [&from](auto* node) {
@@ -97,6 +110,9 @@ void FillNode(const wire::TextNode& from, v1::TextNode* to) {
     case Kind::kCustomEmoji:
       to->set_custom_emoji(from.text);
       return;
+    case Kind::kUnknown:
+      FillUnknown(from.text, to->mutable_unknown());
+      return;
   }
 }
 
@@ -129,14 +145,6 @@ void FillFile(const wire::FileBlock& from, v1::FileBlock* to) {
   }
 }
 
-// The "type" in a block of JSON.
-std::string TypeOf(const std::string& block) {
-  const auto value = wire::ParseJson(block);
-  const auto* object = value.ok() ? value->if_object() : nullptr;
-  const auto* type = object != nullptr ? object->if_contains("type") : nullptr;
-  return type != nullptr && type->is_string() ? std::string(type->get_string()) : std::string();
-}
-
 void FillBlock(const wire::ContentBlock& from, v1::ContentBlock* to) {
   switch (from.kind) {
     case wire::ContentBlock::Kind::kText: {
@@ -152,8 +160,7 @@ void FillBlock(const wire::ContentBlock& from, v1::ContentBlock* to) {
       to->mutable_location()->set_longitude(from.longitude);
       return;
     case wire::ContentBlock::Kind::kUnknown:
-      to->mutable_unknown()->set_type(TypeOf(from.unknown_json));
-      to->mutable_unknown()->set_json(from.unknown_json);
+      FillUnknown(from.unknown_json, to->mutable_unknown());
       return;
   }
 }

@@ -143,7 +143,7 @@ class Registry {
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace talkjsd::session

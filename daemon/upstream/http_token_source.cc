@@ -7,6 +7,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/net/url.h"
+#include "daemon/upstream/loop_fetch.h"
 #include "daemon/upstream/token_check.h"
 #include "daemon/wire/json.h"
 #include "daemon/wire/path.h"
@@ -87,18 +88,13 @@ class HttpTokenSource : public TokenSource {
  public:
   HttpTokenSource(HttpFetcher fetcher, TokenOwner owner, net::EventLoop& loop,
                   net::HttpClient& http)
-      : fetcher_(std::move(fetcher)), owner_(std::move(owner)), loop_(loop.remote()), http_(http) {}
+      : fetcher_(std::move(fetcher)), owner_(std::move(owner)), fetch_(loop, http) {}
 
   void Get(const NeedToken&, Done done) override {
-    alive_ = std::make_shared<bool>(true);
-    http_.Fetch(TokenRequest(fetcher_, owner_.app_id, owner_.user_id),
-                [this, alive = std::weak_ptr<bool>(alive_), done = std::move(done),
-                 loop = loop_](absl::StatusOr<net::HttpResponse> response) mutable {
-                  loop->Post([this, alive = std::move(alive), done = std::move(done),
-                              response = std::move(response)] {
-                    if (!alive.expired()) done(Read(response));
-                  });
-                });
+    fetch_.Start(TokenRequest(fetcher_, owner_.app_id, owner_.user_id),
+                 [this, done = std::move(done)](const absl::StatusOr<net::HttpResponse>& response) {
+                   done(Read(response));
+                 });
   }
 
  private:
@@ -124,9 +120,7 @@ class HttpTokenSource : public TokenSource {
 
   const HttpFetcher fetcher_;
   const TokenOwner owner_;
-  const std::shared_ptr<net::EventLoop::Remote> loop_;
-  net::HttpClient& http_;
-  std::shared_ptr<bool> alive_;  // of the newest request
+  LoopFetch fetch_;
 };
 
 }  // namespace

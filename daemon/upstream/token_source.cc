@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/base/error.h"
+#include "daemon/upstream/loop_fetch.h"
 #include "daemon/upstream/token_check.h"
 #include "daemon/wire/json.h"
 #include "daemon/wire/jwt.h"
@@ -141,8 +142,7 @@ class BokenTokenSource : public TokenSource {
       : url_(std::move(internal_url) + "/" + wire::EncodeSegment(app_id) + "/bokens/" +
              wire::EncodeSegment(user_id)),
         signature_(std::move(signature)),
-        loop_(loop.remote()),
-        http_(http) {}
+        fetch_(loop, http) {}
 
   void Get(const NeedToken& need, Done done) override {
     if (need.refusals >= kRefusalsUntilFatal) {
@@ -153,15 +153,10 @@ class BokenTokenSource : public TokenSource {
     net::HttpRequest request;
     request.url = url_ + "?signature=" + wire::EncodeSegment(signature_.Expose());
     request.headers = {"Content-Type: application/json"};
-    alive_ = std::make_shared<bool>(true);
-    http_.Fetch(std::move(request),
-                [this, alive = std::weak_ptr<bool>(alive_), done = std::move(done),
-                 loop = loop_](absl::StatusOr<net::HttpResponse> response) mutable {
-                  loop->Post([this, alive = std::move(alive), done = std::move(done),
-                              response = std::move(response)] {
-                    if (!alive.expired()) done(Read(response));
-                  });
-                });
+    fetch_.Start(std::move(request),
+                 [this, done = std::move(done)](const absl::StatusOr<net::HttpResponse>& response) {
+                   done(Read(response));
+                 });
   }
 
  private:
@@ -208,9 +203,7 @@ class BokenTokenSource : public TokenSource {
 
   const std::string url_;
   const Secret signature_;
-  const std::shared_ptr<net::EventLoop::Remote> loop_;
-  net::HttpClient& http_;
-  std::shared_ptr<bool> alive_;
+  LoopFetch fetch_;
 };
 
 }  // namespace

@@ -72,17 +72,32 @@ void ReadNodeProperties(ObjectReader& reader, TextNode& node) {
       reader.Required("id", node.id);
       reader.Required("text", node.text);
       break;
+    case Kind::kUnknown:
+      break;
   }
 }
 
-// A node of a newer TalkJS: the kind is lost, what a person would read in it is not.
-absl::Status ReadUnknownNode(ObjectReader& reader, std::vector<TextNode>& out) {
-  TextNode text;
-  Nodes children{out};
-  reader.OrDefault("children", children);
-  reader.OrDefault("text", text.text);
-  if (reader.status().ok() && !text.text.empty()) out.push_back(std::move(text));
-  return reader.status();
+// Of a block or node that a newer TalkJS may have.
+std::string KeepJson(const json::value& value, const std::string& type) {
+  std::string text = json::serialize(value);
+  // A number past the range of double (1e999) is read, but what is written for it cannot be read
+  // again.
+  if (!ParseJson(text).ok()) text = json::serialize(json::object{{"type", type}});
+  return text;
+}
+
+// Whatever it is made of, it is no error.
+TextNode ReadUnknownNode(const json::value& value, const std::string& type) {
+  TextNode node;
+  node.kind = Kind::kUnknown;
+  node.text = KeepJson(value, type);
+  const json::value* children = value.get_object().if_contains("children");
+  if (children != nullptr && !ReadNodes(*children, node.children).ok()) node.children.clear();
+  const json::value* text = value.get_object().if_contains("text");
+  if (text != nullptr && text->is_string()) {
+    node.children.emplace_back().text = std::string(text->get_string());
+  }
+  return node;
 }
 
 // Appends what the value stands for to `out`.
@@ -105,7 +120,8 @@ absl::Status ReadNode(const json::value& value, std::vector<TextNode>& out) {
     out.push_back(std::move(node));
     return absl::OkStatus();
   }
-  return ReadUnknownNode(reader, out);
+  out.push_back(ReadUnknownNode(value, type));
+  return absl::OkStatus();
 }
 
 absl::Status ReadNodes(const json::value& value, std::vector<TextNode>& out) {
@@ -148,12 +164,7 @@ absl::Status ReadBlock(const json::value& value, ContentBlock& block) {
     reader.Required("longitude", block.longitude);
   } else {
     block.kind = ContentBlock::Kind::kUnknown;
-    block.unknown_json = json::serialize(value);
-    // A number past the range of double (1e999) is read, but what is written for it cannot be read
-    // again.
-    if (!ParseJson(block.unknown_json).ok()) {
-      block.unknown_json = json::serialize(json::object{{"type", type}});
-    }
+    block.unknown_json = KeepJson(value, type);
   }
   return reader.status();
 }
@@ -171,12 +182,14 @@ json::array EncodeNodes(const std::vector<TextNode>& nodes);
 
 json::value EncodeNode(const TextNode& node) {
   if (node.kind == Kind::kText) return json::value(node.text);
+  if (node.kind == Kind::kUnknown) return ParseJson(node.text).value_or(json::object());
   json::object out;
   for (const NodeName& entry : kNodeNames) {
     if (entry.kind == node.kind) out["type"] = entry.name;
   }
   switch (node.kind) {
     case Kind::kText:
+    case Kind::kUnknown:
       break;
     case Kind::kCodeSpan:
     case Kind::kCustomEmoji:

@@ -493,6 +493,7 @@ void WriteNode(const TextNode& node, std::string& out) {
       return WriteWithin("", node, ">", out);
     case Kind::kActionLink:
     case Kind::kActionButton:
+    case Kind::kUnknown:
       return WriteWithin("", node, "", out);
   }
 }

@@ -86,6 +86,7 @@ void AppendNode(const TextNode& node, std::string& out) {
     case TextNode::Kind::kLink:
     case TextNode::Kind::kActionLink:
     case TextNode::Kind::kActionButton:
+    case TextNode::Kind::kUnknown:
       AppendNodes(node.children, out);
       return;
   }

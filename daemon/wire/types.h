@@ -1,7 +1,7 @@
 // TalkJS's data as it travels (realtime.md section 8), without a JSON library in sight.
 //
 // Times are milliseconds since the Unix epoch. Values that TalkJS writes as null are std::nullopt;
-// unknown properties are ignored; an unknown content block keeps its JSON.
+// unknown properties are ignored; content blocks and text nodes of an unknown kind keep their JSON.
 #ifndef TALKJSD_WIRE_TYPES_H_
 #define TALKJSD_WIRE_TYPES_H_
 
@@ -87,6 +87,7 @@ struct TextNode {
     kActionButton,  // `action`, `params`, `children`
     kMention,       // `id`, `text`
     kCustomEmoji,   // `text`, with colons
+    kUnknown,       // `text`: its JSON, an object with a "type"; `children`: what can be read in it
   };
   Kind kind = Kind::kText;
   std::string text;

@@ -1,5 +1,7 @@
 """getConversation, the list of conversations, marking read and unread, one-on-one ids."""
 
+import random
+
 import ctl
 import harness
 import talkjsd
@@ -83,6 +85,48 @@ class Conversations(harness.Case):
         self.assertFalse(null.HasField("welcome_messages"))
         self.assertEqual(dict(null.custom), {})
         self.assertIsNone(self.rest.conversation("c")["subject"])
+
+    def test_any_order_of_writes_leaves_what_a_model_says(self):
+        seed = random.randrange(1 << 30)
+        draw = random.Random(seed)
+        # Property of TalkJS -> its value; the model of one conversation.
+        model = {"subject": None, "photoUrl": None, "welcomeMessages": [], "custom": {}}
+        fields = {"subject": ("subject", ["", "Order", "*bold*"]),
+                  "photoUrl": ("photo_url", ["", "https://x.example/1", "http://y.example"]),
+                  "welcomeMessages": ("welcome_messages", [[], ["Hi"], ["Hi", ""]])}
+        for step in range(200):
+            attributes = pb.ConversationAttributes()
+            for name, (field, values) in fields.items():
+                choice = draw.randrange(3)
+                if choice == 0:
+                    attributes.null_fields.append(field)
+                    model[name] = [] if name == "welcomeMessages" else None
+                elif choice == 1:
+                    model[name] = value = draw.choice(values)
+                    if isinstance(value, list):
+                        getattr(attributes, field).SetInParent()
+                        getattr(attributes, field).values.extend(value)
+                    else:
+                        setattr(attributes, field, value)
+            if draw.randrange(10) == 0:
+                attributes.null_fields.append("custom")
+                model["custom"] = {}
+            else:
+                for key in draw.sample("abcd", 2):
+                    if draw.randrange(2):
+                        attributes.custom.deleted_keys.append(key)
+                        model["custom"].pop(key, None)
+                    else:
+                        model["custom"][key] = attributes.custom.values[key] = draw.choice(["", "x", "y"])
+            shown = self.get("model", attributes=attributes).conversation
+            stored = self.rest.conversation("model")
+            stored["welcomeMessages"] = stored["welcomeMessages"] or []
+            self.assertEqual({name: stored[name] for name in model}, model, f"seed {seed}, {step}")
+            self.assertEqual((dict(shown.custom), list(shown.welcome_messages.values)),
+                             (model["custom"], model["welcomeMessages"]), f"seed {seed}, {step}")
+            for name, field in (("subject", "subject"), ("photoUrl", "photo_url")):
+                self.assertEqual(getattr(shown, field) if shown.HasField(field) else None, model[name],
+                                 f"seed {seed}, {step}")
 
     def test_attributes_without_any_field_create_it(self):
         made = self.get("new", attributes=pb.ConversationAttributes()).conversation
@@ -237,13 +281,26 @@ class Conversations(harness.Case):
         self.assertIsNone(self.rest.conversation("c"))
 
     def test_one_on_one_ids_are_those_of_the_sdk(self):
-        for pair, wanted in ((("alice", "bob"), "4714b845b86fbe0ed913"),
+        # The vectors of tests/unit/client/one_on_one_id_test.cc.
+        for pair, wanted in ((("1234", "abcd"), "35ec37e6e0ca43ac8ccc"),
+                             (("aa", "bb"), "fd031b78f1add01539dc"),
+                             (("alice", "bob"), "4714b845b86fbe0ed913"),
+                             (("Zed", "adam"), "6c16e1d063ddd1d1467b"),
+                             (("10", "9"), "054b7c72c5481c512806"),
+                             (("a", "a"), "31ad8b1d9fc4c78e38b9"),
+                             (("ünï", "zoë"), "0b4ff953f415b51e2f83"),
+                             (('a"b', "c\\d"), "a78b15488a088268ea28"),
+                             (("a/b", "c"), "d6ec4ce22834d3b76fc2"),
+                             (("a\nb", "c"), "ee72899508c95ac2c471"),
+                             (("<x>", "&y"), "61c7db0b89a870f41611"),
+                             (("😀", "a"), "6d40ef8b028717b348c2"),
                              (("\ue000", "😀"), "85c58968923475b13637"),
-                             (('a"b', "c\\d"), "a78b15488a088268ea28")):
+                             (("\x7f", "x"), "14988393e9315cbdfc36")):
             for first, second in (pair, pair[::-1]):
-                self.assertEqual(talkjsd.one_on_one_id(first, second), wanted)
-                self.assertEqual(ctl.text(self, self.daemon, "one-on-one-id", first, second),
-                                 wanted + "\n")
+                with self.subTest((first, second)):
+                    self.assertEqual(talkjsd.one_on_one_id(first, second), wanted)
+                    self.assertEqual(ctl.text(self, self.daemon, "one-on-one-id", first, second),
+                                     wanted + "\n")
 
     def test_talkjsctl_creates_gets_lists_and_marks(self):
         self.daemon.connect("bob")

@@ -1,6 +1,11 @@
-"""TalkJS ends the login, or answers 401, again and again while messages flow: nothing is lost, nothing comes twice."""
+"""TalkJS ends the login, or answers 401, again and again while messages flow: nothing is lost, nothing comes twice.
+
+$TALKJSD_EXPIRY_SECONDS: how long each of them goes on, 10 to 3,600; default 20. What happened is said at the end.
+"""
 
 import itertools
+import os
+import sys
 import threading
 import time
 
@@ -10,7 +15,7 @@ from harness import pb, token
 from talkjs_user import TalkjsUser
 from token_server import TokenServer
 
-SECONDS = 20
+SECONDS = min(max(float(os.environ.get("TALKJSD_EXPIRY_SECONDS", "20")), 10), 3600)
 
 
 class Expiry(harness.Case):
@@ -54,6 +59,7 @@ class Expiry(harness.Case):
         while time.monotonic() < deadline:
             disturb()
             time.sleep(1)
+        refreshed = self.daemon.metric("talkjsd_token_refreshes_total")
         stop.set()
         for thread in threads:
             thread.join(harness.PATIENCE * 2)
@@ -67,7 +73,10 @@ class Expiry(harness.Case):
         self.assertEqual(len(got), len(set(got)), "a message came twice")
         self.assertEqual(set(got), {*expected, last})
         self.assertGreater(len(expected), SECONDS * 4)
+        # The back-off between the logins is 5 s at most.
+        self.assertGreater(refreshed, SECONDS / 10)
         self.daemon.wait_state(session_id, "CONNECTED")
+        self.say(len(got))
 
     def connect_with_fetcher(self):
         fetcher = pb.TokenFetcher(http=pb.HttpTokenSource(url=self.server.url))
@@ -123,6 +132,15 @@ class Expiry(harness.Case):
         got = [message.id for message in stream.sent()]
         self.assertEqual(len(got), len(set(got)), "a message came twice")
         self.assertEqual(set(got), set(expected))
+        self.say(len(got))
+
+    def say(self, messages):
+        print(f"{self.id().rpartition('.')[2]}: {SECONDS:g} s, {messages} messages, each once; "
+              f"tokens fetched {self.server.count('alice')}, "
+              f"refreshes {self.daemon.metric('talkjsd_token_refreshes_total'):g}, "
+              f"connects {self.daemon.metric('talkjsd_upstream_connects_total'):g}, "
+              f"recovered {self.daemon.metric('talkjsd_recovered_messages_total'):g}",
+              file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """Messages: sent with everything, listed in pages, and streamed with every field."""
 
+import json
+
 import ctl
 import harness
 from harness import expect_error, pb
+from proxy import Proxy
 from rest_api import RestApi
 from talkjs_user import TalkjsUser
 
@@ -231,6 +234,47 @@ class Messages(harness.Case):
         self.assertEqual(len(ctl.lines(self, self.daemon, "message", "list", "--session", "demo/bob",
                                        "c", "--limit", "1")), 1)
         self.assertIn("alice", ctl.text(self, self.daemon, "message", "list", *me))
+
+
+POLL = {"type": "poll", "options": ["a", {"votes": 1}]}
+QUOTE = {"type": "quote", "by": {"id": "bob"}, "children": ["what bob said"]}
+
+
+def newer(value):
+    """What a TalkJS of the future would say instead: another block for one text, another node within one."""
+    if isinstance(value, dict):
+        if value.get("type") == "text" and value.get("children") == ["POLL"]:
+            return POLL
+        return {name: newer(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [newer(item) for item in value]
+    return QUOTE if value == "QUOTE" else value
+
+
+class NewerTalkjs(harness.Case):
+
+    def test_blocks_and_nodes_it_does_not_know_come_through_as_json(self):
+        emulator = self.start_emulator()
+        proxy = Proxy(self, emulator.host)
+        proxy.rules("alice").to_client = lambda frame: [newer(frame)]
+        daemon = self.start_daemon(upstream=proxy.host)
+        alice = daemon.connect("alice")
+        bob = TalkjsUser(self, emulator.host, "bob").create()
+        bob.conversation("c", "alice")
+        stream = daemon.messages(alice).wait_open()
+        bob.send("c", "POLL")
+        bob.call("POST", "/conversations/c/messages", {"content": [{"type": "text", "children": [
+            "see ", {"type": "bold", "children": ["QUOTE"]}]}]})
+        poll, quoting = stream.wait_count(2)
+        self.assertEqual((poll.type, poll.body), (pb.MESSAGE_TYPE_UNSPECIFIED, ""))
+        self.assertEqual((poll.content[0].unknown.type, json.loads(poll.content[0].unknown.json)),
+                         ("poll", POLL))
+        self.assertEqual((quoting.type, quoting.body), (pb.MESSAGE_TYPE_TEXT, "see what bob said"))
+        node = quoting.content[0].text.children[1].bold.children[0].unknown
+        self.assertEqual((node.type, json.loads(node.json)), ("quote", QUOTE))
+        listed = daemon.client.message_service.ListMessages(pb.ListMessagesRequest(
+            session_id=alice, conversation_id="c")).messages
+        self.assertEqual(list(listed), [quoting, poll])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 // Commands come as lines of JSON on standard input, each is answered with one line on standard output.
 import readline from 'node:readline';
 
-import { session, watch } from '../sdk/harness.mjs';
+import { session, token, watch } from '../sdk/harness.mjs';
 
 const [host, ...names] = process.argv.slice(2);
 const sessions = Object.fromEntries(names.map((name) => [name, session({ host }, name)]));
@@ -17,6 +17,14 @@ async function floodLane(user) {
     const { id } = await sessions[user].conversation(conversation).send(`${conversation} ${user} ${number}`);
     flood.sent[conversation].push(id);
   }
+}
+
+// The newest snapshot of a list, once it has so many entries.
+async function full(subscribe, complete) {
+  const seen = watch(subscribe);
+  const list = await seen.until((l) => l?.length === complete, `${complete} entries`);
+  seen.subscription.unsubscribe();
+  return list;
 }
 
 const commands = {
@@ -89,6 +97,58 @@ const commands = {
   async read({ user, conversation }) {
     await sessions[user].conversation(conversation).markAsRead();
     return {};
+  },
+
+  async unread({ user, conversation }) {
+    await sessions[user].conversation(conversation).markAsUnread();
+    return {};
+  },
+
+  // Snapshots as the SDK hands them out; null: there is none.
+  async user({ user, id }) {
+    return { user: await sessions[user].user(id).get() };
+  },
+
+  async conversation({ user, id }) {
+    return { conversation: await sessions[user].conversation(id).get() };
+  },
+
+  // By user id.
+  async participants({ user, id, complete }) {
+    const list = await full((on) => sessions[user].conversation(id).subscribeParticipants(on), complete);
+    return { participants: Object.fromEntries(list.map((one) => [one.user.id, one])) };
+  },
+
+  // Newest first.
+  async messages({ user, id, complete }) {
+    return { messages: await full((on) => sessions[user].conversation(id).subscribeMessages(on), complete) };
+  },
+
+  // Waits until the user is there, or is not.
+  async online({ user, id, wanted }) {
+    const seen = watch((on) => sessions[user].user(id).subscribeOnline(on));
+    await seen.until((one) => one?.isConnected === wanted, `${id} connected: ${wanted}`);
+    seen.subscription.unsubscribe();
+    return {};
+  },
+
+  // `params` as the SDK's send() has them; answers the message's id.
+  async say({ user, id, params }) {
+    return { id: (await sessions[user].conversation(id).send(params)).id };
+  },
+
+  // Answers the token of a picture.
+  async upload({ user, text, filename, width, height }) {
+    const blob = new Blob([text], { type: 'image/png' });
+    return { fileToken: await sessions[user].uploadImage(blob, { filename, width, height }) };
+  },
+
+  // What becomes of a session of the SDK for an app, of which there may be none: "works" or the error's name.
+  async tryApp({ user, appId }) {
+    const it = session({ host }, user, { appId, token: token(user, { iss: appId }) });
+    const error = new Promise((resolve) => it.onError((what) => resolve(`${what?.name}: ${what?.message}`)));
+    const works = it.currentUser.get().then(() => 'works', () => new Promise(() => {}));
+    return { outcome: await Promise.race([works, error]) };
   },
 };
 

@@ -7,6 +7,48 @@ import time
 import harness
 from emulator_api import EmulatorApi
 from harness import KEY, expect_error, pb, signature, token
+from provide_tokens_test import Provider
+
+
+def calls_of_a_user(client, session_id):
+    """Every method that speaks to TalkJS as the session's user, by name."""
+    user = pb.UserAttributes(id="bob", name="Bob")
+    return {
+        "SendMessage": lambda: client.message_service.SendMessage(pb.SendMessageRequest(
+            session_id=session_id, conversation_id="c", text="x", ensure_participant=True)),
+        "ListMessages": lambda: client.message_service.ListMessages(
+            pb.ListMessagesRequest(session_id=session_id, conversation_id="c")),
+        "GetUser": lambda: client.users.GetUser(
+            pb.GetUserRequest(session_id=session_id, user=user)),
+        "GetUserById": lambda: client.users.GetUserById(
+            pb.GetUserByIdRequest(session_id=session_id, user_id="bob")),
+        "GetConversation": lambda: client.conversations.GetConversation(
+            pb.GetConversationRequest(session_id=session_id, conversation_id="c")),
+        "ListConversations": lambda: client.conversations.ListConversations(
+            pb.ListConversationsRequest(session_id=session_id)),
+        "MarkConversationRead": lambda: client.conversations.MarkConversationRead(
+            pb.MarkConversationReadRequest(session_id=session_id, conversation_id="c")),
+        "MarkConversationUnread": lambda: client.conversations.MarkConversationUnread(
+            pb.MarkConversationUnreadRequest(session_id=session_id, conversation_id="c")),
+        "HasValidCredentials": lambda: client.sessions.HasValidCredentials(
+            pb.HasValidCredentialsRequest(session_id=session_id)),
+        "SetPushRegistration": lambda: client.sessions.SetPushRegistration(
+            pb.SetPushRegistrationRequest(session_id=session_id)),
+        "UnsetPushRegistration": lambda: client.sessions.UnsetPushRegistration(
+            pb.UnsetPushRegistrationRequest(session_id=session_id)),
+        "ClearPushRegistrations": lambda: client.sessions.ClearPushRegistrations(
+            pb.ClearPushRegistrationsRequest(session_id=session_id)),
+    }
+
+
+def stubs_of():
+    """The names of all methods but those of DaemonService."""
+    from talkjs.sidecar.v1 import (conversation_service_pb2, event_service_pb2, message_service_pb2,
+                                   session_service_pb2, user_service_pb2)
+    modules = (session_service_pb2, user_service_pb2, conversation_service_pb2, message_service_pb2,
+               event_service_pb2)
+    return {method.name for module in modules
+            for service in module.DESCRIPTOR.services_by_name.values() for method in service.methods}
 
 
 class Users(harness.Case):
@@ -43,17 +85,43 @@ class Users(harness.Case):
         self.assertEqual(self.daemon.session(session_id).session_id, session_id)
         listed = self.sessions.ListSessions(pb.ListSessionsRequest())
         self.assertEqual([one.session_id for one in listed.sessions], [session_id])
-        client = self.daemon.client
-        for call in (lambda: client.send(session_id, "c", "x"),
-                     lambda: client.conversations.MarkConversationRead(
-                         pb.MarkConversationReadRequest(session_id=session_id, conversation_id="c"))):
-            expect_error(self, "FAILED_PRECONDITION", "ME_NOT_SET", call)
+        calls = calls_of_a_user(self.daemon.client, session_id)
+        # All there are, but those that work, and those that name no session, or several.
+        self.assertEqual(set(calls), stubs_of() - {
+            "CreateSession", "GetSession", "ListSessions", "WatchSessions", "SetMe", "SetToken",
+            "ProvideTokens", "DestroySession", "StreamMessages", "StreamUnreads", "Acknowledge",
+            "ListSubscriptions", "DeleteSubscription"})
+        for name, call in calls.items():
+            with self.subTest(name):
+                expect_error(self, "FAILED_PRECONDITION", "ME_NOT_SET", call)
         for stream in (self.daemon.messages(session_id), self.daemon.unreads(session_id)):
             error = stream.wait_end()
             self.assertEqual((error.code.name, error.reason), ("FAILED_PRECONDITION", "ME_NOT_SET"))
         self.sessions.DestroySession(pb.DestroySessionRequest(session_id=session_id))
         expect_error(self, "FAILED_PRECONDITION", "SESSION_DESTROYED",
                      lambda: self.set_me(session_id, "alice"))
+
+    def test_until_there_is_a_user_its_tokens_can_be_seen_to(self):
+        watch = self.sessions.WatchSessions(pb.WatchSessionsRequest(), timeout=harness.PATIENCE)
+        session_id = self.create(token=token("alice")).session_id
+        later = int(time.time()) + 7200
+        answer = self.sessions.SetToken(
+            pb.SetTokenRequest(session_id=session_id, token=token("alice", exp=later))).session
+        self.assertEqual((answer.state, answer.token_expire_time.seconds),
+                         (pb.SESSION_STATE_AWAITING_ME, later))
+        seen = next(session for response in watch for session in response.sessions
+                    if session.session_id == session_id)
+        watch.cancel()
+        self.assertEqual(seen.state, pb.SESSION_STATE_AWAITING_ME)
+        self.set_me(session_id, id="alice", name="Alice")
+        self.daemon.wait_state(session_id, "CONNECTED")
+        # A client on ProvideTokens may name it before anybody knows for whom the tokens will be.
+        provided = self.create(token_fetcher=pb.TokenFetcher(
+            provider=pb.ProviderTokenSource(provider_name="p"))).session_id
+        provider = Provider(self.daemon, sessions=[provided]).ready()
+        self.set_me(provided, id="bob", name="Bob")
+        provider.answer(provider.query())
+        self.daemon.wait_state(provided, "CONNECTED")
 
     def test_a_user_with_attributes_is_written_to_talkjs(self):
         session_id = self.create(key=KEY).session_id
@@ -215,12 +283,16 @@ class Ends(harness.Case):
             self.assertEqual((error.code.name, error.reason),
                              ("FAILED_PRECONDITION", "SESSION_DESTROYED"))
         self.assertEqual(stream.bodies(), ["the last one"])
-        for call in (lambda: daemon.session(session_id),
-                     lambda: daemon.client.send(session_id, "c", "x"),
+        for call in (*calls_of_a_user(daemon.client, session_id).values(),
+                     lambda: daemon.session(session_id),
                      lambda: sessions.SetToken(pb.SetTokenRequest(session_id=session_id,
                                                                   token=token("alice"))),
                      lambda: sessions.SetMe(pb.SetMeRequest(session_id=session_id, user_id="bob"))):
             expect_error(self, "FAILED_PRECONDITION", "SESSION_DESTROYED", call)
+        for stream in (daemon.messages(session_id), daemon.unreads(session_id)):
+            error = stream.wait_end()
+            self.assertEqual((error.code.name, error.reason),
+                             ("FAILED_PRECONDITION", "SESSION_DESTROYED"))
         sessions.DestroySession(pb.DestroySessionRequest(session_id=session_id))
         again = daemon.create("alice", token=token("alice"))
         self.assertTrue(again.created)

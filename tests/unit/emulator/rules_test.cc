@@ -156,6 +156,7 @@ TEST(ContentTest, WhatTalkJsRefusesIsRefused) {
       {"[]", R"([{"type":"text","children":[]}])",
        R"([{"type":"text","children":["a"]},{"type":"text","children":["b"]}])",
        R"([{"type":"location","latitude":90.1,"longitude":0}])", R"([{"type":"poll"}])",
+       R"([{"type":"text","children":["a",{"type":"bold","children":[{"type":"quote"}]}]}])",
        R"([{"type":"text","children":[{"type":"autolink","url":"https://evil.org","text":"x.org"}]}])"}) {
     EXPECT_EQ(CheckJson(content), "400 BAD_REQUEST") << content;
   }

@@ -154,7 +154,11 @@ TEST_F(SeedTest, WhatCannotBeIsNamedWithItsPlaceAndChangesNothing) {
   EXPECT_THAT(in_c(R"([{"senderId": "bob", "text": "x", "content": []}])"),
               HasSubstr("either text or content"));
   EXPECT_THAT(in_c(R"([{"senderId": "bob", "content": [{"type": "smell"}]}])"),
-              HasSubstr("messages[0].content: unknown type of block"));
+              HasSubstr("messages[0].content: unknown type of block or node"));
+  EXPECT_THAT(
+      in_c(
+          R"([{"senderId": "bob", "content": [{"type": "text", "children": [{"type": "smell"}]}]}])"),
+      HasSubstr("messages[0].content: unknown type of block or node"));
   EXPECT_THAT(in_c(R"([{"senderId": "bob", "text": "x", "reactions": {"👍": ["ghost"]}}])"),
               HasSubstr("no such user: ghost"));
   EXPECT_THAT(in_c(R"([{"senderId": "bob", "text": "x", "referencedMessageId": "gone"}])"),

@@ -196,6 +196,14 @@ TEST(EncoderTest, WhatIsNotKnownIsPassedThrough) {
   EXPECT_EQ(poll.content(0).unknown().type(), "poll");
   EXPECT_EQ(poll.content(0).unknown().json(), R"({"type":"poll","options":["a"]})");
   EXPECT_EQ(Fill(Message("[]")).type(), v1::MESSAGE_TYPE_UNSPECIFIED);
+  const v1::Message quoting =
+      Fill(Message(R"([{"type":"text","children":["see ",{"type":"bold","children":[)"
+                   R"({"type":"quote","by":{"id":"u"},"children":["this"]}]}]}])"));
+  EXPECT_EQ(quoting.type(), v1::MESSAGE_TYPE_TEXT);
+  EXPECT_EQ(quoting.body(), "see this");
+  const v1::TextNode& quote = quoting.content(0).text().children(1).bold().children(0);
+  EXPECT_EQ(quote.unknown().type(), "quote");
+  EXPECT_EQ(quote.unknown().json(), R"({"type":"quote","by":{"id":"u"},"children":["this"]})");
 }
 
 TEST(EncoderTest, EveryNodeOfATextHasItsPlace) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/wire/markup.h"
+#include "daemon/wire/plaintext.h"
+
 namespace talkjsd::wire {
 namespace {
 
@@ -206,13 +209,29 @@ TEST(ContentTest, BothSpellingsOfNodesDecodeAndCamelCaseIsWritten) {
   EXPECT_EQ(json::value(EncodeContent(DecodeContent(Json(lower)).value())), camel);
 }
 
-TEST(ContentTest, UnknownNodesLeaveTheirText) {
-  const auto content = DecodeContent(Json(
-      R"([{"type":"text","children":["a",{"type":"quote","children":["b",{"type":"bold","children":["c"]}]},
-      {"type":"spoiler","text":"d"},{"type":"rule"}]}])"));
+TEST(ContentTest, UnknownNodesKeepTheirJsonAndCanBeRead) {
+  const json::value text = Json(
+      R"([{"type":"text","children":["a ",{"type":"quote","by":[1,null],"children":
+      ["b ",{"type":"bold","children":["c ",{"type":"spoiler","text":"d "}]}]},
+      {"type":"rule"},{"type":"table","children":{"rows":7},"text":["e"]},"f"]}])");
+  const auto content = DecodeContent(text);
   ASSERT_TRUE(content.ok()) << content.status();
+  EXPECT_EQ(json::value(EncodeContent(*content)), text);
+  const std::vector<TextNode>& nodes = content->front().children;
+  ASSERT_EQ(nodes.size(), 5U);
+  EXPECT_EQ(nodes[1].kind, TextNode::Kind::kUnknown);
+  EXPECT_EQ(nodes[2].text, R"({"type":"rule"})");
+  EXPECT_EQ(PlainText(*content), "a b c d f");
+  EXPECT_EQ(MarkupOf(nodes), "a b *c d *f");
+}
+
+TEST(ContentTest, UnknownNodesThatCannotBeWrittenKeepTheirType) {
+  const auto content =
+      DecodeContent(Json(R"([{"type":"text","children":[{"type":"chart","height":1e999}]}])"));
+  ASSERT_TRUE(content.ok()) << content.status();
+  EXPECT_EQ(content->front().children[0].text, R"({"type":"chart"})");
   EXPECT_EQ(json::value(EncodeContent(*content)),
-            Json(R"([{"type":"text","children":["a","b",{"type":"bold","children":["c"]},"d"]}])"));
+            Json(R"([{"type":"text","children":[{"type":"chart"}]}])"));
 }
 
 TEST(ContentTest, UnknownBlocksKeepTheirJson) {
