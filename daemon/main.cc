@@ -5,6 +5,7 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "daemon/admin/endpoint.h"
 #include "daemon/admin/service_manager.h"
 #include "daemon/api/server.h"
+#include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/version.h"
@@ -27,10 +29,13 @@
 #include "daemon/net/tls_context.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/session_store.h"
+#include "talkjs/sidecar/config/v1/config.pb.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd {
 namespace {
+
+namespace settings = talkjs::sidecar::config::v1;
 
 constexpr int kExitCannotRun = 1;
 constexpr int kExitBadFlags = 2;
@@ -88,14 +93,15 @@ class Daemon {
 
  private:
   absl::Status OpenState() {
-    auto state_dir = config::StateDir::Open(config_.state_dir);
+    auto state_dir = config::StateDir::Open(state_directory());
     if (!state_dir.ok()) return state_dir.status();
     state_dir_ = *std::move(state_dir);
     journal::SqliteStoreOptions options;
-    options.directory = config_.state_dir + "/journal";
-    options.retention = {config_.journal_retention_age,
-                         static_cast<size_t>(config_.journal_retention_bytes)};
-    options.durability = config_.journal_durability == config::Config::Durability::kDisk
+    options.directory = state_directory() + "/journal";
+    const settings::State& state = values_.state();
+    options.retention = {config::ToDuration(state.journal_retention_age()),
+                         static_cast<size_t>(state.journal_retention_bytes())};
+    options.durability = state.journal_durability() == settings::DURABILITY_DISK
                              ? journal::Durability::kDisk
                              : journal::Durability::kOs;
     auto store = journal::OpenSqliteStore(options, metrics_);
@@ -105,32 +111,33 @@ class Daemon {
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
     journal::Positions::Options positions_options;
-    positions_options.path = config_.state_dir + "/positions";
+    positions_options.path = state_directory() + "/positions";
     positions_options.resolve = [this](journal::Cursor cursor) {
       return journal_->Resolve(cursor);
     };
     auto positions = journal::Positions::Open(std::move(positions_options), SystemClock());
     if (!positions.ok()) return WithContext(positions.status(), "opening the positions");
     positions_ = *std::move(positions);
-    auto sessions = session::SessionStore::Open(config_.state_dir, options.durability);
+    auto sessions = session::SessionStore::Open(state_directory(), options.durability);
     if (!sessions.ok()) return WithContext(sessions.status(), "opening the list of sessions");
     session_store_ = *std::move(sessions);
     return absl::OkStatus();
   }
 
   absl::Status StartUpstream() {
-    auto tls = net::TlsContext::Make(config_.ca_file);
+    auto tls = net::TlsContext::Make(values_.upstream().ca_file());
     if (!tls.ok()) return tls.status();
     tls_ = *std::move(tls);
-    http_ = std::make_unique<net::HttpClient>(config_.ca_file);
-    upstream_host_ = config_.upstream_host;
-    if (!config_.emulator) return absl::OkStatus();
-    const absl::StatusOr<config::HostPort> address = config::ParseLoopback(config_.emulator_listen);
+    http_ = std::make_unique<net::HttpClient>(values_.upstream().ca_file());
+    upstream_host_ = values_.upstream().host();
+    if (!values_.emulator().enabled()) return absl::OkStatus();
+    const absl::StatusOr<config::HostPort> address =
+        config::ParseLoopback(values_.emulator().listen());
     if (!address.ok()) return address.status();
     emulator::Emulator::Options options;
     options.host = address->host;
     options.port = address->port;
-    options.app_id = config_.emulator_app_id;
+    options.app_id = values_.emulator().app_id();
     options.secret_key = config_.emulator_secret_key;
     emulator_ = std::make_unique<emulator::Emulator>(std::move(options));
     if (const absl::Status started = emulator_->Start(); !started.ok()) {
@@ -145,9 +152,9 @@ class Daemon {
   absl::Status StartSessions() {
     session::Registry::Options options;
     options.upstream_host = upstream_host_;
-    options.shards = config_.shards;
-    options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
-    options.max_sessions = config_.max_sessions;
+    options.shards = values_.shards();
+    options.message_subscriptions_per_session = values_.message_subscriptions_per_session();
+    options.max_sessions = values_.limits().sessions();
     registry_ = std::make_unique<session::Registry>(
         options, session::Registry::Environment{SystemClock(), SecureRandom(), metrics_, *journal_,
                                                 *http_, *tls_, session_store_.get()});
@@ -155,22 +162,29 @@ class Daemon {
   }
 
   absl::Status StartListeners() {
-    if (!config_.metrics.empty()) {
-      const absl::StatusOr<config::HostPort> address = config::ParseLoopback(config_.metrics);
+    if (!values_.admin().listen().empty()) {
+      const absl::StatusOr<config::HostPort> address =
+          config::ParseLoopback(values_.admin().listen());
       if (!address.ok()) return address.status();
       auto endpoint = admin::Endpoint::Start(address->host, address->port, metrics_);
-      if (!endpoint.ok()) return WithContext(endpoint.status(), "--metrics");
+      if (!endpoint.ok()) return WithContext(endpoint.status(), "the admin listener");
       endpoint_ = *std::move(endpoint);
     }
+    if (values_.listeners_size() != 1 || values_.listeners(0).policies_size() != 1 ||
+        !values_.listeners(0).policies(0).admin()) {
+      return MakeError(absl::StatusCode::kInvalidArgument,
+                       talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD,
+                       "listeners: this version has one, without policies");
+    }
     api::Server::Options options;
-    options.listen = config_.listen;
-    options.upstream_mode = config_.emulator                ? api::UpstreamMode::kEmulator
-                            : config_.upstream_host.empty() ? api::UpstreamMode::kProduction
-                                                            : api::UpstreamMode::kHost;
+    options.listen = values_.listeners(0).address();
+    options.upstream_mode = values_.emulator().enabled()        ? api::UpstreamMode::kEmulator
+                            : values_.upstream().host().empty() ? api::UpstreamMode::kProduction
+                                                                : api::UpstreamMode::kHost;
     options.upstream_host = upstream_host_;
-    options.requests_path = config_.state_dir + "/requests.db";
-    options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
-    options.max_sessions = config_.max_sessions;
+    options.requests_path = state_directory() + "/requests.db";
+    options.message_subscriptions_per_session = values_.message_subscriptions_per_session();
+    options.max_sessions = values_.limits().sessions();
     auto inherited = net::InheritedSockets::FromServiceManager();
     if (!inherited.ok()) return inherited.status();
     auto server = api::Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(),
@@ -189,7 +203,10 @@ class Daemon {
     return probes;
   }
 
+  const std::string& state_directory() const { return values_.state().directory(); }
+
   const config::Config config_;
+  const settings::Config& values_{config_.values};
   admin::ServiceManager manager_{admin::ServiceManager::FromEnvironment()};
   Metrics metrics_;
   std::unique_ptr<config::StateDir> state_dir_;
@@ -209,22 +226,31 @@ class Daemon {
 int Fail(const absl::Status& status, int code) {
   std::string reason = talkjs::sidecar::v1::ErrorReason_Name(ReasonOf(status));
   reason.erase(0, sizeof("ERROR_REASON_") - 1);
-  std::cerr << "talkjsd: " << MessageOf(status) << " (" << reason << ")" << std::endl;
+  std::istringstream lines{std::string(MessageOf(status))};
+  for (std::string line; std::getline(lines, line);) {
+    std::cerr << "talkjsd: " << line << " (" << reason << ")" << std::endl;
+  }
   return code;
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  absl::StatusOr<config::Config> config = config::ParseFlags(arguments, config::ThisProcess());
+  absl::StatusOr<config::Config> config = config::Load(arguments, config::ThisProcess());
   if (!config.ok()) return Fail(config.status(), kExitBadFlags);
-  if (config->action == config::Config::Action::kShowHelp) {
+  if (config->action == config::Action::kShowHelp) {
     std::cout << config::HelpText();
     return 0;
   }
-  if (config->action == config::Config::Action::kShowVersion) {
+  if (config->action == config::Action::kShowVersion) {
     std::cout << "talkjsd " << TALKJSD_VERSION << "\n";
     return 0;
   }
-  ConfigureLog(config->log_level, config->log_format);
+  if (config->action == config::Action::kCheckConfig) {
+    std::cout << (config->file.empty() ? "the flags and variables" : config->file)
+              << ": no problems\n";
+    return 0;
+  }
+  const settings::Log& log = config->values.log();
+  ConfigureLog(config::ToLogLevel(log.level()), config::ToLogFormat(log.format()));
   std::signal(SIGPIPE, SIG_IGN);
   // Blocked before any thread is made: all inherit it, and only sigwait takes them.
   const sigset_t stop_signals = StopSignals();

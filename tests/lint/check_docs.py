@@ -6,7 +6,7 @@ import sys
 
 import tree
 
-FLAGS = "daemon/config/config.cc"
+FLAGS = "daemon/config/flags.cc"
 METRICS = "daemon/base/metrics.cc"
 DOCS = "docs/operations.md"
 
