@@ -12,6 +12,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/config/problems.h"
+#include "daemon/config/proxy_environment.h"
 #include "daemon/config/rules.h"
 #include "daemon/config/yaml.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -60,6 +61,20 @@ void FillEmulatorKey(const System& system, const Places& places, Config* config,
   }
 }
 
+void ReadProxyCredentials(const Places& places, Config* config, Problems* problems) {
+  constexpr std::string_view kKey = "upstream.proxy_credentials_file";
+  const std::string& path = config->values.upstream().proxy_credentials_file();
+  if (path.empty()) return;
+  absl::StatusOr<Secret> credentials = ReadSecretFile(path);
+  if (!credentials.ok()) {
+    problems->Add(places.Find(kKey), kKey, MessageOf(credentials.status()));
+  } else if (credentials->Expose().find(':') == std::string_view::npos) {
+    problems->Add(places.Find(kKey), kKey, path + " does not hold user:password");
+  } else {
+    config->proxy_credentials = *std::move(credentials);
+  }
+}
+
 }  // namespace
 
 System ThisProcess() {
@@ -90,10 +105,12 @@ absl::StatusOr<Config> Load(const std::vector<std::string>& arguments, const Sys
   ApplyFlags(line, system, &config.values, &places, &problems);
   CheckTogether(config.values, places, &problems);
   FillDefaults(system, &config.values, &problems);
+  FillProxy(system, config.values.mutable_upstream(), &config.proxy_credentials, &problems);
   if (config.action == Action::kCheckConfig) {
     CheckFiles(config.values, places, &problems);
   } else {
     FillEmulatorKey(system, places, &config, &problems);
+    ReadProxyCredentials(places, &config, &problems);
   }
   if (!problems.empty()) return problems.ToStatus();
   return config;

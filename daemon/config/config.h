@@ -24,12 +24,15 @@ struct Config {
   // As the proto's comments say; what has a default has it here, "${VARIABLE}" is replaced.
   talkjs::sidecar::config::v1::Config values;
   Secret emulator_secret_key{"sk_test_demo"};
+  // "user:password" of upstream.proxy_credentials_file or of the environment's proxy; empty: none.
+  Secret proxy_credentials;
 };
 
-// Flags win over environment variables, these over the file, the file over defaults.
-// INVALID_ARGUMENT with a line for each problem: "FILE:12: limits.sessions: must be ...". Reads the
-// file and the emulator's secret key; with --check-config it also looks at all other files that are
-// named. Touches nothing else.
+// Takes proxies from the environment (https_proxy, no_proxy, and in capitals) where the file names
+// none; as with curl, small letters win. Flags win over environment variables, these over the file,
+// the file over defaults. INVALID_ARGUMENT with a line for each problem: "FILE:12: limits.sessions:
+// must be ...". Reads the file, the emulator's secret key and the proxy's credentials; with
+// --check-config it also looks at all other files that are named. Touches nothing else.
 absl::StatusOr<Config> Load(const std::vector<std::string>& arguments, const System& system);
 
 Duration ToDuration(const google::protobuf::Duration& duration);

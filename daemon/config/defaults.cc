@@ -24,15 +24,29 @@ void FillNumbers(Message* message) {
   }
 }
 
+// Of what systemd gives a service: a list with ":".
+std::string FirstDirectory(const System& system, const char* variable) {
+  const std::string list = system.environment(variable);
+  return list.substr(0, list.find(':'));
+}
+
+// Where the socket is by default; empty: nowhere.
+std::string SocketDirectory(const System& system) {
+  const std::string given = FirstDirectory(system, "RUNTIME_DIRECTORY");
+  if (!given.empty()) return given;
+  if (system.is_root) return "/run/talkjsd";
+  const std::string runtime = system.environment("XDG_RUNTIME_DIR");
+  return runtime.empty() ? "" : runtime + "/talkjsd";
+}
+
 void FillListeners(const System& system, v1::Config* values, Problems* problems) {
   if (values->listeners().empty()) {
-    const std::string runtime = system.environment("XDG_RUNTIME_DIR");
-    if (!system.is_root && runtime.empty()) {
+    const std::string directory = SocketDirectory(system);
+    if (directory.empty()) {
       problems->Add("", "", "--listen is needed: XDG_RUNTIME_DIR is not set");
       return;
     }
-    values->add_listeners()->set_address("unix://" + (system.is_root ? "/run" : runtime) +
-                                         "/talkjsd/talkjsd.sock");
+    values->add_listeners()->set_address("unix://" + directory + "/talkjsd.sock");
   }
   for (v1::Listener& listener : *values->mutable_listeners()) {
     if (!IsUnixAddress(listener.address())) continue;
@@ -46,10 +60,10 @@ void FillListeners(const System& system, v1::Config* values, Problems* problems)
 
 void FillStateDirectory(const System& system, v1::State* state, Problems* problems) {
   if (!state->directory().empty()) return;
-  const std::string given = system.environment("STATE_DIRECTORY");  // systemd: a list with ":"
+  const std::string given = FirstDirectory(system, "STATE_DIRECTORY");
   const std::string home = system.environment("HOME");
   if (!given.empty()) {
-    state->set_directory(given.substr(0, given.find(':')));
+    state->set_directory(given);
   } else if (system.is_root) {
     state->set_directory("/var/lib/talkjsd");
   } else if (!home.empty()) {

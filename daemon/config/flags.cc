@@ -10,6 +10,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/config/field.h"
+#include "daemon/config/text_rules.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::config {
@@ -31,7 +32,8 @@ constexpr Flag kFlags[] = {
     {"check-config", "", "say all that is wrong with the configuration, and exit", "", ""},
     {"listen", "ADDRESS",
      "where local clients connect, as unix:///path; replaces the listeners of the file",
-     "unix:///run/talkjsd/talkjsd.sock as root, else unix://$XDG_RUNTIME_DIR/talkjsd/talkjsd.sock",
+     "$RUNTIME_DIRECTORY/talkjsd.sock, else /run/talkjsd/talkjsd.sock as root, else "
+     "$XDG_RUNTIME_DIR/talkjsd/talkjsd.sock",
      "listeners"},
     {"state-dir", "DIR", "where the daemon keeps what must outlive it; one daemon a directory",
      "$STATE_DIRECTORY, else /var/lib/talkjsd as root, else ~/.local/state/talkjsd",
@@ -99,6 +101,10 @@ void Set(std::string_view key, const std::string& text, const std::string& place
   places->Drop(key);
   places->Set(key, place);
   if (key == "listeners") {  // one in place of all
+    if (!IsUnixAddress(text)) {
+      problems->Add(place, "", "must be unix:///path; listeners on TCP are declared in the file");
+      return;
+    }
     values->clear_listeners();
     message = values->add_listeners();
     places->Set("listeners[0].address", place);

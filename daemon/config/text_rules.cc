@@ -63,10 +63,6 @@ std::string LoopbackListener(const std::string& text) {
   return address.ok() ? "" : std::string(MessageOf(address.status()));
 }
 
-std::string AdminListener(const std::string& text) {
-  return IsUnixAddress(text) ? UnixPath(text) : LoopbackListener(text);
-}
-
 std::string UpstreamHost(const std::string& text) {
   const bool odd = !IsGraphic(text) || text.find_first_of("/@") != std::string::npos;
   return odd ? "must be a host, or host:port, without scheme and path" : "";
@@ -98,8 +94,8 @@ std::string Proxy(const std::string& text) {
 }
 
 std::string NoProxyEntry(const std::string& text) {
-  const bool fits = IsGraphic(text) && text.find_first_of(",/@") == std::string::npos;
-  return fits ? "" : "must be a name, a .suffix, an address or *; one an entry";
+  const bool fits = IsGraphic(text) && text.find_first_of(",@") == std::string::npos;
+  return fits ? "" : "must be a name, an address, a network or *; one an entry";
 }
 
 std::string AppId(const std::string& text) {
@@ -139,7 +135,7 @@ constexpr struct {
     {"Listener.address", ListenerAddress},
     {"Listener.mode", Mode},
     {"Policy.name", PolicyName},
-    {"Admin.listen", AdminListener},
+    {"Admin.listen", LoopbackListener},
     {"Upstream.host", UpstreamHost},
     {"Upstream.proxy", Proxy},
     {"Upstream.no_proxy", NoProxyEntry},

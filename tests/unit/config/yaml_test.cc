@@ -180,7 +180,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"upstream:\n  host: https://x.talkjs.com",
             "c.yaml:2: upstream.host: must be a host, or host:port, without scheme and path"},
         Bad{"upstream:\n  no_proxy:\n    - a\n    - b,c",
-            "c.yaml:4: upstream.no_proxy[1]: must be a name, a .suffix, an address or *; one an "
+            "c.yaml:4: upstream.no_proxy[1]: must be a name, an address, a network or *; one an "
             "entry"},
         Bad{"admin:\n  listen: 0.0.0.0:80",
             "c.yaml:2: admin.listen: '0.0.0.0:80' is not a loopback address; write it as "
@@ -275,8 +275,9 @@ TEST(YamlTest, AliasesCannotMakeItLarge) {
 TEST(YamlTest, WhateverTheFileSaysIsReadOrRefused) {
   std::mt19937 random(7);
   const std::string good = kGood;
+  using std::string_view_literals::operator""sv;
   constexpr std::string_view kBytes =
-      "\n\t :-[]{}&*!|>'\"%@`#,?${}0123456789abcxyz\x00\x7f\xc3\xff";
+      "\n\t :-[]{}&*!|>'\"%@`#,?${}0123456789abcxyz\x00\x7f\xc3\xff"sv;
   const auto any = [&](size_t size) {
     return std::uniform_int_distribution<size_t>(0, size)(random);
   };
