@@ -20,15 +20,21 @@
 #include "daemon/config/config.h"
 #include "daemon/config/loopback.h"
 #include "daemon/config/state_dir.h"
+#include "daemon/declare.h"
 #include "daemon/emulator/emulator.h"
 #include "daemon/journal/journal.h"
 #include "daemon/journal/positions.h"
 #include "daemon/journal/sqlite_store.h"
 #include "daemon/net/http_client.h"
 #include "daemon/net/inherited_sockets.h"
+#include "daemon/net/proxy.h"
 #include "daemon/net/tls_context.h"
+#include "daemon/net/url.h"
+#include "daemon/reload.h"
+#include "daemon/session/declared.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/session_store.h"
+#include "daemon/wire/host.h"
 #include "talkjs/sidecar/config/v1/config.pb.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
@@ -48,6 +54,12 @@ sigset_t StopSignals() {
   return set;
 }
 
+sigset_t AwaitedSignals() {
+  sigset_t set = StopSignals();
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
 // Whoever signals a second time does not want to wait.
 void ExitAtNextSignal() {
   struct sigaction action {};
@@ -61,7 +73,8 @@ void ExitAtNextSignal() {
 // The rooms, in the order in which they need each other; destruction goes the other way.
 class Daemon {
  public:
-  explicit Daemon(config::Config config) : config_(std::move(config)) {}
+  Daemon(std::vector<std::string> arguments, config::Config config)
+      : config_(std::move(config)), reloader_(std::move(arguments), config_) {}
 
   absl::Status Start() {
     for (const auto step : {&Daemon::OpenState, &Daemon::StartUpstream, &Daemon::StartSessions,
@@ -73,10 +86,18 @@ class Daemon {
     }
     std::cout << "talkjsd listening on " << server_->address() << std::endl;
     if (endpoint_ != nullptr) endpoint_->SetServing(true);
+    AddReloadedParts();
     manager_.Ready("serving on " + server_->address());
     manager_.StartWatchdog(Probes());
     LogInfo("talkjsd started", {{"version", TALKJSD_VERSION}, {"listen", server_->address()}});
     return absl::OkStatus();
+  }
+
+  // SIGHUP.
+  void Reload() {
+    manager_.Reloading();
+    reloader_.Reload();
+    manager_.Ready("serving on " + server_->address());
   }
 
   // Clients first, so that they hear of it; then the sessions; what these appended last is stored.
@@ -124,11 +145,27 @@ class Daemon {
     return absl::OkStatus();
   }
 
+  // The SDK speaks to some hosts without TLS. So do we, but over loopback only.
+  static absl::Status CheckHost(const std::string& host) {
+    const absl::StatusOr<net::Url> url = net::ParseUrl(wire::UrlsForHost(host).realtime);
+    if (!url.ok()) return WithContext(url.status(), "upstream.host");
+    if (url->tls || net::IsLoopbackHost(url->host)) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kInvalidArgument,
+                     talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD,
+                     "upstream.host: " + host +
+                         " would be spoken to without TLS; only loopback addresses may be");
+  }
+
   absl::Status StartUpstream() {
+    if (const absl::Status right = CheckHost(values_.upstream().host()); !right.ok()) return right;
     auto tls = net::TlsContext::Make(values_.upstream().ca_file());
     if (!tls.ok()) return tls.status();
     tls_ = *std::move(tls);
-    http_ = std::make_unique<net::HttpClient>(values_.upstream().ca_file());
+    const settings::Upstream& upstream = values_.upstream();
+    auto proxies = net::ProxyRules::Make(upstream.proxy(), config_.proxy_credentials,
+                                         {upstream.no_proxy().begin(), upstream.no_proxy().end()});
+    if (!proxies.ok()) return proxies.status();
+    http_ = std::make_unique<net::HttpClient>(upstream.ca_file(), *std::move(proxies));
     upstream_host_ = values_.upstream().host();
     if (!values_.emulator().enabled()) return absl::OkStatus();
     const absl::StatusOr<config::HostPort> address =
@@ -158,7 +195,39 @@ class Daemon {
     registry_ = std::make_unique<session::Registry>(
         options, session::Registry::Environment{SystemClock(), SecureRandom(), metrics_, *journal_,
                                                 *http_, *tls_, session_store_.get()});
-    return WithContext(registry_->Restore(), "restoring the sessions");
+    const absl::Status restored = registry_->Restore();
+    if (!restored.ok()) return WithContext(restored, "restoring the sessions");
+    declared_ =
+        std::make_unique<session::DeclaredSessions>(*registry_, state_directory() + "/declared");
+    return ApplySessions(values_);
+  }
+
+  absl::Status ApplySessions(const settings::Config& values) {
+    const auto done = declared_->Apply(ToDeclarations(values));
+    if (values.sessions().empty() && done.removed == 0) return absl::OkStatus();
+    LogInfo("declared sessions", {{"created", done.created},
+                                  {"kept", done.kept},
+                                  {"removed", done.removed},
+                                  {"failed", done.failed}});
+    return absl::OkStatus();
+  }
+
+  absl::Status ApplyTrust(const settings::Config& values) {
+    const std::string& ca_file = values.upstream().ca_file();
+    if (const absl::Status read = tls_->Reload(ca_file); !read.ok()) return read;
+    http_->SetCaFile(ca_file);
+    return absl::OkStatus();
+  }
+
+  void AddReloadedParts() {
+    reloader_.Add({"log", [](const settings::Config& values) {
+                     SetLogLevel(config::ToLogLevel(values.log().level()));
+                     return absl::OkStatus();
+                   }});
+    reloader_.Add({"upstream.ca_file",
+                   [this](const settings::Config& values) { return ApplyTrust(values); }});
+    reloader_.Add(
+        {"sessions", [this](const settings::Config& values) { return ApplySessions(values); }});
   }
 
   absl::Status StartListeners() {
@@ -182,6 +251,8 @@ class Daemon {
                             : values_.upstream().host().empty() ? api::UpstreamMode::kProduction
                                                                 : api::UpstreamMode::kHost;
     options.upstream_host = upstream_host_;
+    // The rest of the time is for the sessions and the journal.
+    options.drain_grace = config::ToDuration(values_.drain_timeout()) * 3 / 10;
     options.requests_path = state_directory() + "/requests.db";
     options.message_subscriptions_per_session = values_.message_subscriptions_per_session();
     options.max_sessions = values_.limits().sessions();
@@ -207,6 +278,7 @@ class Daemon {
 
   const config::Config config_;
   const settings::Config& values_{config_.values};
+  Reloader reloader_;
   admin::ServiceManager manager_{admin::ServiceManager::FromEnvironment()};
   Metrics metrics_;
   std::unique_ptr<config::StateDir> state_dir_;
@@ -218,6 +290,7 @@ class Daemon {
   std::unique_ptr<emulator::Emulator> emulator_;
   std::string upstream_host_;
   std::unique_ptr<session::Registry> registry_;
+  std::unique_ptr<session::DeclaredSessions> declared_;
   std::unique_ptr<admin::Endpoint> endpoint_;
   std::unique_ptr<api::Server> server_;
 };
@@ -253,16 +326,16 @@ int Main(const std::vector<std::string>& arguments) {
   ConfigureLog(config::ToLogLevel(log.level()), config::ToLogFormat(log.format()));
   std::signal(SIGPIPE, SIG_IGN);
   // Blocked before any thread is made: all inherit it, and only sigwait takes them.
-  const sigset_t stop_signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  const sigset_t signals = AwaitedSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  Daemon daemon(*std::move(config));
+  Daemon daemon(arguments, *std::move(config));
   if (const absl::Status started = daemon.Start(); !started.ok()) {
     // What a room calls an invalid argument came from a flag.
     return Fail(started, absl::IsInvalidArgument(started) ? kExitBadFlags : kExitCannotRun);
   }
   int signal = 0;
-  sigwait(&stop_signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) daemon.Reload();
   ExitAtNextSignal();
   daemon.Stop();
   return 0;
