@@ -3,7 +3,7 @@
 #   docker build -t talkjsd .
 #   docker run --read-only -v talkjsd-run:/run/talkjsd -v talkjsd-state:/var/lib/talkjsd talkjsd
 #
-# Flags after the image's name are added to those of the entry point. Clients mount /run/talkjsd and
+# Flags come after the image's name. Clients mount /run/talkjsd and
 # run with group 10001, or as user 10001. It writes nowhere but into its two volumes. See
 # docs/deploy.md, deploy/compose.yaml and deploy/kubernetes.
 ARG BASE_IMAGE=debian:12
@@ -18,11 +18,13 @@ RUN /tmp/deploy/install-packages runtime \
  && install -d -o talkjsd -g talkjsd -m 0750 /run/talkjsd \
  && install -d -o talkjsd -g talkjsd -m 0700 /var/lib/talkjsd
 USER 10001:10001
-ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock
+ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock \
+    RUNTIME_DIRECTORY=/run/talkjsd \
+    STATE_DIRECTORY=/var/lib/talkjsd
 VOLUME ["/run/talkjsd", "/var/lib/talkjsd"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["talkjsctl", "--timeout", "3", "health"]
-ENTRYPOINT ["/usr/bin/talkjsd", "--listen", "unix:///run/talkjsd/talkjsd.sock", "--state-dir", "/var/lib/talkjsd"]
+ENTRYPOINT ["/usr/bin/talkjsd"]
 
 FROM ${BASE_IMAGE} AS build
 COPY deploy/packages.txt deploy/install-packages /src/deploy/

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,25 +13,35 @@
 #include "daemon/admin/endpoint.h"
 #include "daemon/admin/service_manager.h"
 #include "daemon/api/server.h"
+#include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/config/loopback.h"
 #include "daemon/config/state_dir.h"
+#include "daemon/declare.h"
 #include "daemon/emulator/emulator.h"
 #include "daemon/journal/journal.h"
 #include "daemon/journal/positions.h"
 #include "daemon/journal/sqlite_store.h"
 #include "daemon/net/http_client.h"
 #include "daemon/net/inherited_sockets.h"
+#include "daemon/net/proxy.h"
 #include "daemon/net/tls_context.h"
+#include "daemon/net/url.h"
+#include "daemon/reload.h"
+#include "daemon/session/declared.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/session_store.h"
+#include "daemon/wire/host.h"
+#include "talkjs/sidecar/config/v1/config.pb.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd {
 namespace {
+
+namespace settings = talkjs::sidecar::config::v1;
 
 constexpr int kExitCannotRun = 1;
 constexpr int kExitBadFlags = 2;
@@ -40,6 +51,12 @@ sigset_t StopSignals() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  return set;
+}
+
+sigset_t AwaitedSignals() {
+  sigset_t set = StopSignals();
+  sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -56,7 +73,8 @@ void ExitAtNextSignal() {
 // The rooms, in the order in which they need each other; destruction goes the other way.
 class Daemon {
  public:
-  explicit Daemon(config::Config config) : config_(std::move(config)) {}
+  Daemon(std::vector<std::string> arguments, config::Config config)
+      : config_(std::move(config)), reloader_(std::move(arguments), config_) {}
 
   absl::Status Start() {
     for (const auto step : {&Daemon::OpenState, &Daemon::StartUpstream, &Daemon::StartSessions,
@@ -68,10 +86,18 @@ class Daemon {
     }
     std::cout << "talkjsd listening on " << server_->address() << std::endl;
     if (endpoint_ != nullptr) endpoint_->SetServing(true);
+    AddReloadedParts();
     manager_.Ready("serving on " + server_->address());
     manager_.StartWatchdog(Probes());
     LogInfo("talkjsd started", {{"version", TALKJSD_VERSION}, {"listen", server_->address()}});
     return absl::OkStatus();
+  }
+
+  // SIGHUP.
+  void Reload() {
+    manager_.Reloading();
+    reloader_.Reload();
+    manager_.Ready("serving on " + server_->address());
   }
 
   // Clients first, so that they hear of it; then the sessions; what these appended last is stored.
@@ -88,14 +114,15 @@ class Daemon {
 
  private:
   absl::Status OpenState() {
-    auto state_dir = config::StateDir::Open(config_.state_dir);
+    auto state_dir = config::StateDir::Open(state_directory());
     if (!state_dir.ok()) return state_dir.status();
     state_dir_ = *std::move(state_dir);
     journal::SqliteStoreOptions options;
-    options.directory = config_.state_dir + "/journal";
-    options.retention = {config_.journal_retention_age,
-                         static_cast<size_t>(config_.journal_retention_bytes)};
-    options.durability = config_.journal_durability == config::Config::Durability::kDisk
+    options.directory = state_directory() + "/journal";
+    const settings::State& state = values_.state();
+    options.retention = {config::ToDuration(state.journal_retention_age()),
+                         static_cast<size_t>(state.journal_retention_bytes())};
+    options.durability = state.journal_durability() == settings::DURABILITY_DISK
                              ? journal::Durability::kDisk
                              : journal::Durability::kOs;
     auto store = journal::OpenSqliteStore(options, metrics_);
@@ -105,32 +132,49 @@ class Daemon {
     if (!journal.ok()) return journal.status();
     journal_ = *std::move(journal);
     journal::Positions::Options positions_options;
-    positions_options.path = config_.state_dir + "/positions";
+    positions_options.path = state_directory() + "/positions";
     positions_options.resolve = [this](journal::Cursor cursor) {
       return journal_->Resolve(cursor);
     };
     auto positions = journal::Positions::Open(std::move(positions_options), SystemClock());
     if (!positions.ok()) return WithContext(positions.status(), "opening the positions");
     positions_ = *std::move(positions);
-    auto sessions = session::SessionStore::Open(config_.state_dir, options.durability);
+    auto sessions = session::SessionStore::Open(state_directory(), options.durability);
     if (!sessions.ok()) return WithContext(sessions.status(), "opening the list of sessions");
     session_store_ = *std::move(sessions);
     return absl::OkStatus();
   }
 
+  // The SDK speaks to some hosts without TLS. So do we, but over loopback only.
+  static absl::Status CheckHost(const std::string& host) {
+    const absl::StatusOr<net::Url> url = net::ParseUrl(wire::UrlsForHost(host).realtime);
+    if (!url.ok()) return WithContext(url.status(), "upstream.host");
+    if (url->tls || net::IsLoopbackHost(url->host)) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kInvalidArgument,
+                     talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD,
+                     "upstream.host: " + host +
+                         " would be spoken to without TLS; only loopback addresses may be");
+  }
+
   absl::Status StartUpstream() {
-    auto tls = net::TlsContext::Make(config_.ca_file);
+    if (const absl::Status right = CheckHost(values_.upstream().host()); !right.ok()) return right;
+    auto tls = net::TlsContext::Make(values_.upstream().ca_file());
     if (!tls.ok()) return tls.status();
     tls_ = *std::move(tls);
-    http_ = std::make_unique<net::HttpClient>(config_.ca_file);
-    upstream_host_ = config_.upstream_host;
-    if (!config_.emulator) return absl::OkStatus();
-    const absl::StatusOr<config::HostPort> address = config::ParseLoopback(config_.emulator_listen);
+    const settings::Upstream& upstream = values_.upstream();
+    auto proxies = net::ProxyRules::Make(upstream.proxy(), config_.proxy_credentials,
+                                         {upstream.no_proxy().begin(), upstream.no_proxy().end()});
+    if (!proxies.ok()) return proxies.status();
+    http_ = std::make_unique<net::HttpClient>(upstream.ca_file(), *std::move(proxies));
+    upstream_host_ = values_.upstream().host();
+    if (!values_.emulator().enabled()) return absl::OkStatus();
+    const absl::StatusOr<config::HostPort> address =
+        config::ParseLoopback(values_.emulator().listen());
     if (!address.ok()) return address.status();
     emulator::Emulator::Options options;
     options.host = address->host;
     options.port = address->port;
-    options.app_id = config_.emulator_app_id;
+    options.app_id = values_.emulator().app_id();
     options.secret_key = config_.emulator_secret_key;
     emulator_ = std::make_unique<emulator::Emulator>(std::move(options));
     if (const absl::Status started = emulator_->Start(); !started.ok()) {
@@ -145,32 +189,73 @@ class Daemon {
   absl::Status StartSessions() {
     session::Registry::Options options;
     options.upstream_host = upstream_host_;
-    options.shards = config_.shards;
-    options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
-    options.max_sessions = config_.max_sessions;
+    options.shards = values_.shards();
+    options.message_subscriptions_per_session = values_.message_subscriptions_per_session();
+    options.max_sessions = values_.limits().sessions();
     registry_ = std::make_unique<session::Registry>(
         options, session::Registry::Environment{SystemClock(), SecureRandom(), metrics_, *journal_,
                                                 *http_, *tls_, session_store_.get()});
-    return WithContext(registry_->Restore(), "restoring the sessions");
+    const absl::Status restored = registry_->Restore();
+    if (!restored.ok()) return WithContext(restored, "restoring the sessions");
+    declared_ =
+        std::make_unique<session::DeclaredSessions>(*registry_, state_directory() + "/declared");
+    return ApplySessions(values_);
+  }
+
+  absl::Status ApplySessions(const settings::Config& values) {
+    const auto done = declared_->Apply(ToDeclarations(values));
+    if (values.sessions().empty() && done.removed == 0) return absl::OkStatus();
+    LogInfo("declared sessions", {{"created", done.created},
+                                  {"kept", done.kept},
+                                  {"removed", done.removed},
+                                  {"failed", done.failed}});
+    return absl::OkStatus();
+  }
+
+  absl::Status ApplyTrust(const settings::Config& values) {
+    const std::string& ca_file = values.upstream().ca_file();
+    if (const absl::Status read = tls_->Reload(ca_file); !read.ok()) return read;
+    http_->SetCaFile(ca_file);
+    return absl::OkStatus();
+  }
+
+  void AddReloadedParts() {
+    reloader_.Add({"log", [](const settings::Config& values) {
+                     SetLogLevel(config::ToLogLevel(values.log().level()));
+                     return absl::OkStatus();
+                   }});
+    reloader_.Add({"upstream.ca_file",
+                   [this](const settings::Config& values) { return ApplyTrust(values); }});
+    reloader_.Add(
+        {"sessions", [this](const settings::Config& values) { return ApplySessions(values); }});
   }
 
   absl::Status StartListeners() {
-    if (!config_.metrics.empty()) {
-      const absl::StatusOr<config::HostPort> address = config::ParseLoopback(config_.metrics);
+    if (!values_.admin().listen().empty()) {
+      const absl::StatusOr<config::HostPort> address =
+          config::ParseLoopback(values_.admin().listen());
       if (!address.ok()) return address.status();
       auto endpoint = admin::Endpoint::Start(address->host, address->port, metrics_);
-      if (!endpoint.ok()) return WithContext(endpoint.status(), "--metrics");
+      if (!endpoint.ok()) return WithContext(endpoint.status(), "the admin listener");
       endpoint_ = *std::move(endpoint);
     }
+    if (values_.listeners_size() != 1 || values_.listeners(0).policies_size() != 1 ||
+        !values_.listeners(0).policies(0).admin()) {
+      return MakeError(absl::StatusCode::kInvalidArgument,
+                       talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD,
+                       "listeners: this version has one, without policies");
+    }
     api::Server::Options options;
-    options.listen = config_.listen;
-    options.upstream_mode = config_.emulator                ? api::UpstreamMode::kEmulator
-                            : config_.upstream_host.empty() ? api::UpstreamMode::kProduction
-                                                            : api::UpstreamMode::kHost;
+    options.listen = values_.listeners(0).address();
+    options.upstream_mode = values_.emulator().enabled()        ? api::UpstreamMode::kEmulator
+                            : values_.upstream().host().empty() ? api::UpstreamMode::kProduction
+                                                                : api::UpstreamMode::kHost;
     options.upstream_host = upstream_host_;
-    options.requests_path = config_.state_dir + "/requests.db";
-    options.message_subscriptions_per_session = config_.message_subscriptions_per_session;
-    options.max_sessions = config_.max_sessions;
+    // The rest of the time is for the sessions and the journal.
+    options.drain_grace = config::ToDuration(values_.drain_timeout()) * 3 / 10;
+    options.requests_path = state_directory() + "/requests.db";
+    options.message_subscriptions_per_session = values_.message_subscriptions_per_session();
+    options.max_sessions = values_.limits().sessions();
     auto inherited = net::InheritedSockets::FromServiceManager();
     if (!inherited.ok()) return inherited.status();
     auto server = api::Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(),
@@ -189,7 +274,11 @@ class Daemon {
     return probes;
   }
 
+  const std::string& state_directory() const { return values_.state().directory(); }
+
   const config::Config config_;
+  const settings::Config& values_{config_.values};
+  Reloader reloader_;
   admin::ServiceManager manager_{admin::ServiceManager::FromEnvironment()};
   Metrics metrics_;
   std::unique_ptr<config::StateDir> state_dir_;
@@ -201,6 +290,7 @@ class Daemon {
   std::unique_ptr<emulator::Emulator> emulator_;
   std::string upstream_host_;
   std::unique_ptr<session::Registry> registry_;
+  std::unique_ptr<session::DeclaredSessions> declared_;
   std::unique_ptr<admin::Endpoint> endpoint_;
   std::unique_ptr<api::Server> server_;
 };
@@ -209,34 +299,43 @@ class Daemon {
 int Fail(const absl::Status& status, int code) {
   std::string reason = talkjs::sidecar::v1::ErrorReason_Name(ReasonOf(status));
   reason.erase(0, sizeof("ERROR_REASON_") - 1);
-  std::cerr << "talkjsd: " << MessageOf(status) << " (" << reason << ")" << std::endl;
+  std::istringstream lines{std::string(MessageOf(status))};
+  for (std::string line; std::getline(lines, line);) {
+    std::cerr << "talkjsd: " << line << " (" << reason << ")" << std::endl;
+  }
   return code;
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  absl::StatusOr<config::Config> config = config::ParseFlags(arguments, config::ThisProcess());
+  absl::StatusOr<config::Config> config = config::Load(arguments, config::ThisProcess());
   if (!config.ok()) return Fail(config.status(), kExitBadFlags);
-  if (config->action == config::Config::Action::kShowHelp) {
+  if (config->action == config::Action::kShowHelp) {
     std::cout << config::HelpText();
     return 0;
   }
-  if (config->action == config::Config::Action::kShowVersion) {
+  if (config->action == config::Action::kShowVersion) {
     std::cout << "talkjsd " << TALKJSD_VERSION << "\n";
     return 0;
   }
-  ConfigureLog(config->log_level, config->log_format);
+  if (config->action == config::Action::kCheckConfig) {
+    std::cout << (config->file.empty() ? "the flags and variables" : config->file)
+              << ": no problems\n";
+    return 0;
+  }
+  const settings::Log& log = config->values.log();
+  ConfigureLog(config::ToLogLevel(log.level()), config::ToLogFormat(log.format()));
   std::signal(SIGPIPE, SIG_IGN);
   // Blocked before any thread is made: all inherit it, and only sigwait takes them.
-  const sigset_t stop_signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  const sigset_t signals = AwaitedSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  Daemon daemon(*std::move(config));
+  Daemon daemon(arguments, *std::move(config));
   if (const absl::Status started = daemon.Start(); !started.ok()) {
     // What a room calls an invalid argument came from a flag.
     return Fail(started, absl::IsInvalidArgument(started) ? kExitBadFlags : kExitCannotRun);
   }
   int signal = 0;
-  sigwait(&stop_signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) daemon.Reload();
   ExitAtNextSignal();
   daemon.Stop();
   return 0;

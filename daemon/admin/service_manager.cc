@@ -1,6 +1,7 @@
 #include "daemon/admin/service_manager.h"
 
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include <atomic>
 #include <utility>
@@ -25,6 +26,14 @@ ServiceManager::~ServiceManager() { StopWatchdog(); }
 
 void ServiceManager::Ready(std::string_view status) {
   options_.notify("READY=1\nSTATUS=" + std::string(status));
+}
+
+void ServiceManager::Reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);  // the clock that systemd compares it with
+  const int64_t microseconds = int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+  options_.notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds) +
+                  "\nSTATUS=reading the configuration");
 }
 
 void ServiceManager::Stopping() { options_.notify("STOPPING=1\nSTATUS=draining"); }

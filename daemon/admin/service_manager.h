@@ -33,6 +33,8 @@ class ServiceManager {
   ~ServiceManager();  // StopWatchdog
 
   void Ready(std::string_view status);
+  // A reload begins (Type=notify-reload); it ends with Ready.
+  void Reloading();
   void Stopping();
   void Status(std::string_view status);
 

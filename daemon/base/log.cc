@@ -99,6 +99,8 @@ void ConfigureLog(LogLevel level, LogFormat format) {
   }
 }
 
+void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
+
 void Log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   const auto spdlog_level = ToSpdlog(level);
   if (!Logger().should_log(spdlog_level)) return;

@@ -32,6 +32,9 @@ struct LogField {
 // Call once, before other threads log. The default is text at level info.
 void ConfigureLog(LogLevel level, LogFormat format);
 
+// At any time, on any thread.
+void SetLogLevel(LogLevel level);
+
 void Log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 inline void LogDebug(std::string_view event, std::initializer_list<LogField> fields = {}) {

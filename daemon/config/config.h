@@ -1,66 +1,46 @@
-// What the operator can set.
+// What the operator can set: flags, environment variables and the file, checked.
 #ifndef TALKJSD_CONFIG_CONFIG_H_
 #define TALKJSD_CONFIG_CONFIG_H_
 
 #include <absl/status/statusor.h>
+#include <google/protobuf/duration.pb.h>
 
-#include <chrono>
-#include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/secret.h"
+#include "daemon/config/flags.h"
+#include "daemon/config/system.h"
+#include "talkjs/sidecar/config/v1/config.pb.h"
 
 namespace talkjsd::config {
 
 // Checked: every value makes sense by itself and beside the others.
 struct Config {
-  enum class Action { kRun, kShowHelp, kShowVersion };
   Action action = Action::kRun;
-
-  std::string listen;     // unix:///path
-  std::string state_dir;  // absolute
-
-  bool emulator = false;
-  std::string emulator_listen = "127.0.0.1:0";
-  std::string emulator_app_id = "demo";
+  std::string file;  // empty: none
+  // As the proto's comments say; what has a default has it here, "${VARIABLE}" is replaced.
+  talkjs::sidecar::config::v1::Config values;
   Secret emulator_secret_key{"sk_test_demo"};
-  std::string upstream_host;  // the SDK's `host` option; empty: TalkJS production
-
-  enum class Durability { kOs, kDisk };
-  Durability journal_durability = Durability::kOs;
-  Duration journal_retention_age = std::chrono::hours(24 * 7);
-  int64_t journal_retention_bytes = int64_t{1} << 30;
-
-  std::string metrics;  // "127.0.0.1:9464"; empty: none
-  std::string ca_file;  // empty: the system's certificates
-
-  int message_subscriptions_per_session = 30;
-  int max_sessions = 10'000;
-  int shards = 1;
-
-  LogLevel log_level = LogLevel::kInfo;
-  LogFormat log_format = LogFormat::kText;
+  // "user:password" of upstream.proxy_credentials_file or of the environment's proxy; empty: none.
+  Secret proxy_credentials;
 };
 
-// Where defaults come from.
-struct System {
-  std::function<std::string(const char* variable)> environment;  // empty if not set
-  bool is_root = false;
-};
-// The process's own.
-System ThisProcess();
+// Takes proxies from the environment (https_proxy, no_proxy, and in capitals) where the file names
+// none; as with curl, small letters win. Flags win over environment variables, these over the file,
+// the file over defaults. INVALID_ARGUMENT with a line for each problem: "FILE:12: limits.sessions:
+// must be ...". Reads the file, the emulator's secret key and the proxy's credentials; with
+// --check-config it also looks at all other files that are named. Touches nothing else.
+absl::StatusOr<Config> Load(const std::vector<std::string>& arguments, const System& system);
 
-// Flags as "--name=value" or "--name value", switches as "--name". INVALID_ARGUMENT with one line
-// that names the flag. Reads the file of --emulator-secret-key-file; touches nothing else. Secrets
-// are never flags.
-absl::StatusOr<Config> ParseFlags(const std::vector<std::string>& arguments, const System& system);
+Duration ToDuration(const google::protobuf::Duration& duration);
+LogLevel ToLogLevel(talkjs::sidecar::config::v1::LogLevel level);
+LogFormat ToLogFormat(talkjs::sidecar::config::v1::LogFormat format);
 
-// For --help: every flag with its meaning, unit and default.
-std::string HelpText();
+// A file's text without white space around it. An error names the file, never what is in it.
+absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
 
 }  // namespace talkjsd::config
 

@@ -22,9 +22,16 @@ bool IsLoopback(const std::string& host) {
   return host == "::1";
 }
 
+bool IsAddress(const std::string& host) {
+  in_addr v4{};
+  in6_addr v6{};
+  return ::inet_pton(AF_INET, host.c_str(), &v4) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &v6) == 1;
+}
+
 }  // namespace
 
-absl::StatusOr<HostPort> ParseLoopback(std::string_view text) {
+absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) {
     return Bad(text, "has no port; write it as 127.0.0.1:PORT");
@@ -40,7 +47,15 @@ absl::StatusOr<HostPort> ParseLoopback(std::string_view text) {
   if (colon + 1 == text.size() || parsed.ec != std::errc() || parsed.ptr != end) {
     return Bad(text, "must end in a port from 0 to 65535");
   }
-  if (!IsLoopback(address.host)) {
+  if (!IsAddress(address.host)) {
+    return Bad(text, "is not an IP address; write it as 127.0.0.1:PORT");
+  }
+  return address;
+}
+
+absl::StatusOr<HostPort> ParseLoopback(std::string_view text) {
+  absl::StatusOr<HostPort> address = ParseHostPort(text);
+  if (address.ok() && !IsLoopback(address->host)) {
     return Bad(text, "is not a loopback address; write it as 127.0.0.1:PORT");
   }
   return address;

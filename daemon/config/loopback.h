@@ -1,4 +1,4 @@
-// Addresses of listeners without authentication: loopback only.
+// Addresses of TCP listeners. Those without authentication are loopback only.
 #ifndef TALKJSD_CONFIG_LOOPBACK_H_
 #define TALKJSD_CONFIG_LOOPBACK_H_
 
@@ -15,7 +15,11 @@ struct HostPort {
   uint16_t port = 0;
 };
 
-// "127.0.0.1:9464", "[::1]:9464" or "localhost:9464"; INVALID_ARGUMENT for what is not loopback.
+// "127.0.0.1:9464", "[::1]:9464" or "localhost:9464"; INVALID_ARGUMENT for what is neither an
+// address nor localhost.
+absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
+
+// The same; INVALID_ARGUMENT for what is not loopback, too.
 absl::StatusOr<HostPort> ParseLoopback(std::string_view text);
 
 }  // namespace talkjsd::config

@@ -22,6 +22,8 @@ namespace {
 namespace v1 = talkjs::sidecar::v1;
 
 constexpr auto kConnectTimeout = std::chrono::seconds(10);
+// How long curl keeps the parsed certificates.
+constexpr long kTrustSeconds = 60;
 // More wait in our own queue: curl's (CURLMOPT_MAX_HOST_CONNECTIONS) was seen to forget one for ten
 // seconds.
 constexpr size_t kMaxRunning = 256;
@@ -42,6 +44,7 @@ struct Transfer {
   HttpClient::Done done;
   std::string peer;  // scheme://host:port
   std::string url;
+  const Proxy* proxy = nullptr;  // null: reached directly
   HttpResponse response;
   bool over_limit = false;
   char error[CURL_ERROR_SIZE] = "";
@@ -63,9 +66,9 @@ absl::Status Invalid(std::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, v1::ERROR_REASON_INVALID_FIELD, what);
 }
 
-// Fills peer and url. What curl gets is put together from the parsed parts, so that it cannot read
-// them differently.
-absl::Status SetUrl(Transfer& transfer) {
+// Fills peer, url and proxy. What curl gets is put together from the parsed parts, so that it
+// cannot read them differently.
+absl::Status SetUrl(Transfer& transfer, const ProxyRules& proxies) {
   const absl::StatusOr<Url> url = ParseUrl(transfer.request.url);
   if (!url.ok()) return url.status();
   if (absl::StartsWithIgnoreCase(transfer.request.url, "ws")) {
@@ -76,6 +79,7 @@ absl::Status SetUrl(Transfer& transfer) {
       url->host.find(':') == std::string::npos ? url->host : "[" + url->host + "]";
   transfer.peer = scheme + host + ":" + std::to_string(url->port);
   transfer.url = scheme + url->HostHeader() + url->target;
+  transfer.proxy = proxies.For(url->host);
   return absl::OkStatus();
 }
 
@@ -99,8 +103,27 @@ absl::Status SetHeaders(Transfer& transfer) {
   return absl::OkStatus();
 }
 
-absl::Status Prepare(Transfer& transfer, const std::string& ca_file) {
-  absl::Status status = SetUrl(transfer);
+// Nothing is left to the environment.
+void SetProxy(CURL* easy, const Proxy* proxy) {
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  if (proxy == nullptr) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    return;
+  }
+  curl_easy_setopt(easy, CURLOPT_PROXY, ("http://" + proxy->Name()).c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (proxy->credentials.empty()) return;
+  const std::string_view both = proxy->credentials.Expose();
+  const size_t colon = std::min(both.find(':'), both.size());
+  const std::string_view password = both.substr(std::min(colon + 1, both.size()));
+  curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_BASIC);
+  curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, std::string(both.substr(0, colon)).c_str());
+  curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, std::string(password).c_str());
+}
+
+absl::Status Prepare(Transfer& transfer, const std::string& ca_file, const ProxyRules& proxies) {
+  absl::Status status = SetUrl(transfer, proxies);
   if (status.ok()) status = SetHeaders(transfer);
   if (!status.ok()) return status;
   transfer.easy.reset(curl_easy_init());
@@ -122,7 +145,8 @@ absl::Status Prepare(Transfer& transfer, const std::string& ca_file) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
   if (!ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
-  if (IsLoopbackHost(ParseUrl(request.url)->host)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, kTrustSeconds);
+  SetProxy(easy, transfer.proxy);
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   } else if (request.method != "GET" || !request.body.empty()) {
@@ -154,6 +178,18 @@ bool IsTlsFailure(CURLcode code) {
   }
 }
 
+// What was wrong with the proxy; empty: nothing.
+std::string ProxyTrouble(const Transfer& transfer, CURLcode code) {
+  long status = 0;
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_HTTP_CONNECTCODE, &status);
+  if (status != 0 && status / 100 != 2) {
+    return ProxyRefused(*transfer.proxy, static_cast<int>(status));
+  }
+  // Once the tunnel is there all else is the peer's.
+  if (status != 0) return "";
+  return ProxyUnreachable(*transfer.proxy, curl_easy_strerror(code));
+}
+
 absl::Status ErrorOf(const Transfer& transfer, CURLcode code) {
   if (transfer.over_limit) {
     return MakeError(absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_UPSTREAM_PROTOCOL_ERROR,
@@ -164,6 +200,13 @@ absl::Status ErrorOf(const Transfer& transfer, CURLcode code) {
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return MakeError(absl::StatusCode::kDeadlineExceeded, v1::ERROR_REASON_UPSTREAM_TIMEOUT,
                      transfer.peer + " did not answer in time; check that it is reachable");
+  }
+  if (transfer.proxy != nullptr) {
+    const std::string trouble = ProxyTrouble(transfer, code);
+    if (!trouble.empty()) {
+      return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+                       transfer.peer + " cannot be reached: " + trouble);
+    }
   }
   std::string text = transfer.peer + ": " + curl_easy_strerror(code);
   if (code == CURLE_PEER_FAILED_VERIFICATION) {
@@ -189,13 +232,13 @@ absl::Status ErrorOf(const Transfer& transfer, CURLcode code) {
 bool IsTlsError(const absl::Status& error) { return error.GetPayload(kTlsPayload).has_value(); }
 
 struct HttpClient::Impl {
-  explicit Impl(std::string ca) : ca_file(std::move(ca)) {}
+  Impl(std::string ca, ProxyRules rules) : proxies(std::move(rules)), ca_file(std::move(ca)) {}
 
   void Run();
   bool StartNew();    // false: stop
   bool FinishDone();  // whether anything was done
 
-  const std::string ca_file;
+  const ProxyRules proxies;
   CURLM* multi = nullptr;
   std::thread thread;
   std::map<Transfer*, std::unique_ptr<Transfer>> running;  // the HTTP thread's
@@ -203,9 +246,11 @@ struct HttpClient::Impl {
   std::mutex mutex;
   std::deque<std::unique_ptr<Transfer>> added;  // guarded by mutex until the thread ends
   bool stopping = false;                        // guarded by mutex
+  std::string ca_file;                          // guarded by mutex
 };
 
-HttpClient::HttpClient(std::string ca_file) : impl_(std::make_unique<Impl>(std::move(ca_file))) {
+HttpClient::HttpClient(std::string ca_file, ProxyRules proxies)
+    : impl_(std::make_unique<Impl>(std::move(ca_file), std::move(proxies))) {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   static_cast<void>(global);
   impl_->multi = curl_multi_init();
@@ -233,6 +278,13 @@ void HttpClient::Fetch(HttpRequest request, Done done) {
   curl_multi_wakeup(impl_->multi);
 }
 
+void HttpClient::SetCaFile(std::string ca_file) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->ca_file = std::move(ca_file);
+}
+
+const ProxyRules& HttpClient::proxies() const { return impl_->proxies; }
+
 void HttpClient::Impl::Run() {
   pthread_setname_np(pthread_self(), "http");
   sigset_t broken_pipe;  // OpenSSL writes with write(2)
@@ -256,14 +308,16 @@ void HttpClient::Impl::Run() {
 bool HttpClient::Impl::StartNew() {
   while (running.size() < kMaxRunning) {
     std::unique_ptr<Transfer> transfer;
+    std::string trust;
     {
       const std::lock_guard lock(mutex);
+      trust = ca_file;
       if (stopping) return false;
       if (added.empty()) break;
       transfer = std::move(added.front());
       added.pop_front();
     }
-    const absl::Status status = Prepare(*transfer, ca_file);
+    const absl::Status status = Prepare(*transfer, trust, proxies);
     if (!status.ok()) {
       transfer->done(status);
       continue;

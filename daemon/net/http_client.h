@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/net/proxy.h"
 
 namespace talkjsd::net {
 
@@ -32,20 +33,27 @@ struct HttpResponse {
 bool IsTlsError(const absl::Status& error);
 
 // Owns a thread with a curl multi handle. Redirects are not followed. Certificates and host names
-// are verified. Fetch may be called from any thread. A status of any number is a response;
-// UNAVAILABLE (no answer), DEADLINE_EXCEEDED (timeout) and RESOURCE_EXHAUSTED (response over the
-// limit) are errors, with ERROR_REASON_UPSTREAM_UNAVAILABLE, _UPSTREAM_TIMEOUT and
+// are verified. The rules alone decide whether a proxy is used, not the environment; all requests
+// through one are tunnels (CONNECT). Fetch may be called from any thread. A status of any number is
+// a response; UNAVAILABLE (no answer), DEADLINE_EXCEEDED (timeout) and RESOURCE_EXHAUSTED (response
+// over the limit) are errors, with ERROR_REASON_UPSTREAM_UNAVAILABLE, _UPSTREAM_TIMEOUT and
 // _UPSTREAM_PROTOCOL_ERROR. Messages name scheme, host and port, never path, query or headers.
 class HttpClient {
  public:
   using Done = std::function<void(absl::StatusOr<HttpResponse>)>;
 
   // `ca_file` as for TlsContext.
-  explicit HttpClient(std::string ca_file);
+  explicit HttpClient(std::string ca_file, ProxyRules proxies = {});
   ~HttpClient();  // what is running ends with CANCELLED
 
   // `done` runs on the HTTP thread, exactly once; it must be short and must not throw.
   void Fetch(HttpRequest request, Done done);
+
+  // For connections that begin afterwards; certificates that changed under the same name count
+  // within a minute. Any thread.
+  void SetCaFile(std::string ca_file);
+
+  const ProxyRules& proxies() const;
 
  private:
   struct Impl;

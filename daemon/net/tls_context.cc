@@ -32,13 +32,11 @@ absl::Status LoadTrust(SSL_CTX* context, const std::string& ca_file) {
                                        " holds no PEM certificates: " + OpenSslError());
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Make(const std::string& ca_file) {
+absl::StatusOr<std::shared_ptr<SSL_CTX>> MakeContext(const std::string& ca_file) {
   ERR_clear_error();
-  SSL_CTX* raw = SSL_CTX_new(TLS_client_method());
+  SSL_CTX* const raw = SSL_CTX_new(TLS_client_method());
   if (raw == nullptr) return absl::InternalError("no TLS context: " + OpenSslError());
-  std::unique_ptr<TlsContext> context(new TlsContext(raw));
+  std::shared_ptr<SSL_CTX> context(raw, SSL_CTX_free);
 
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -55,6 +53,25 @@ absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Make(const std::string& 
   return context;
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Make(const std::string& ca_file) {
+  absl::StatusOr<std::shared_ptr<SSL_CTX>> context = MakeContext(ca_file);
+  if (!context.ok()) return context.status();
+  return std::unique_ptr<TlsContext>(new TlsContext(*std::move(context)));
+}
+
+absl::Status TlsContext::Reload(const std::string& ca_file) {
+  absl::StatusOr<std::shared_ptr<SSL_CTX>> context = MakeContext(ca_file);
+  if (!context.ok()) return context.status();
+  MutexLock lock(mutex_);
+  context_ = *std::move(context);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<ssl_ctx_st> TlsContext::get() const {
+  MutexLock lock(mutex_);
+  return context_;
+}
 
 }  // namespace talkjsd::net

@@ -1,8 +1,10 @@
 #include "daemon/net/websocket_client.h"
 
+#include <absl/strings/escaping.h>
 #include <openssl/err.h>
 
 #include <boost/asio/ssl/error.hpp>
+#include <boost/beast/core/flat_static_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <optional>
 #include <vector>
@@ -20,11 +22,14 @@ namespace v1 = talkjs::sidecar::v1;
 
 constexpr auto kCloseTimeout = std::chrono::seconds(2);
 
-std::string PeerName(const Url& url) {
+// "host:port", also where the port is the scheme's own.
+std::string Authority(const Url& url) {
   const std::string host =
       url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
-  return (url.tls ? "wss://" : "ws://") + host + ":" + std::to_string(url.port);
+  return host + ":" + std::to_string(url.port);
 }
+
+std::string PeerName(const Url& url) { return (url.tls ? "wss://" : "ws://") + Authority(url); }
 
 bool IsProtocolError(const error_code& error) {
   static const auto& websocket_category =
@@ -45,6 +50,9 @@ std::string Describe(const error_code& error) {
   }
   return error.message();
 }
+
+// The header of a proxy's answer to CONNECT.
+constexpr size_t kMaxProxyAnswer = 4096;
 
 // One connection: shared by the client object and by what is in flight.
 class Connection final : public WebSocketStream {
@@ -109,9 +117,13 @@ class Connection final : public WebSocketStream {
     timer().Set(deadline_);
     absl::Status reached = co_await Reach();
     if (!reached.ok()) co_return reached;
+    if (options_.proxy != nullptr) {
+      absl::Status tunneled = co_await Tunnel();
+      if (!tunneled.ok()) co_return tunneled;
+    }
     error_code error;
     if (options_.url.tls) {
-      transport().StartTls(options_.tls->get(), options_.url.host);
+      transport().StartTls(options_.tls->get().get(), options_.url.host);
       co_await transport().AsyncHandshake(Into(error));
       if (error) co_return WhyNoTls(error);
     }
@@ -133,7 +145,9 @@ class Connection final : public WebSocketStream {
   // Name look-up and TCP: the addresses in turn, each with its share of the time that is left.
   Task<absl::Status> Reach() {
     resolving_ = std::make_unique<AsioTimer>(transport().get_executor(), kNever);
-    Resolve(loop().io(), options_.url.host, options_.url.port,
+    const Proxy* const proxy = options_.proxy;
+    Resolve(loop().io(), proxy == nullptr ? options_.url.host : proxy->host,
+            proxy == nullptr ? options_.url.port : proxy->port,
             [weak = std::weak_ptr<Connection>(Self())](Resolved answer) {
               const std::shared_ptr<Connection> self = weak.lock();
               if (self == nullptr || self->resolving_ == nullptr) return;
@@ -144,7 +158,7 @@ class Connection final : public WebSocketStream {
     co_await resolving_->async_wait(Into(error));
     resolving_.reset();
     Resolved found = std::exchange(resolved_, {});
-    if (!found.error.empty()) co_return Unreachable("its name was not found: " + found.error);
+    if (!found.error.empty()) co_return NotReached("its name was not found: " + found.error);
     error = asio::error::timed_out;
     for (size_t i = 0; i < found.endpoints.size() && !dropped(); ++i) {
       const MonoTime now = SystemClock().Now();
@@ -162,7 +176,37 @@ class Connection final : public WebSocketStream {
       co_return absl::OkStatus();
     }
     if (expired_) error = asio::error::timed_out;
-    co_return Unreachable(error.message());
+    co_return NotReached(error.message());
+  }
+
+  // Asks the proxy for a connection to the peer.
+  Task<absl::Status> Tunnel() {
+    const std::string authority = Authority(options_.url);
+    http::request<http::empty_body> request(http::verb::connect, authority, 11);
+    request.set(http::field::host, authority);
+    if (!options_.user_agent.empty()) request.set(http::field::user_agent, options_.user_agent);
+    const Secret& credentials = options_.proxy->credentials;
+    if (!credentials.empty()) {
+      request.set(http::field::proxy_authorization,
+                  "Basic " + absl::Base64Escape(std::string(credentials.Expose())));
+    }
+    error_code error;
+    co_await http::async_write(transport(), request, Into(error));
+    if (error) co_return NotReached(Describe(error));
+    // The peer says nothing before it is spoken to: what follows the answer's header is not its.
+    boost::beast::flat_static_buffer<kMaxProxyAnswer> buffer;
+    http::response_parser<http::empty_body> answer;
+    answer.skip(true);
+    co_await http::async_read_header(transport(), buffer, answer, Into(error));
+    if (expired_) co_return NotReached("no answer in time");
+    if (error) co_return NotReached(Describe(error));
+    const int status = static_cast<int>(answer.get().result_int());
+    if (status / 100 != 2) {
+      co_return Fail(v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+                     "cannot be reached: ", ProxyRefused(*options_.proxy, status), "");
+    }
+    if (buffer.size() > 0) co_return NotReached("it sent more than an answer");
+    co_return absl::OkStatus();
   }
 
   void OnMessage(std::string_view text) override {
@@ -178,6 +222,13 @@ class Connection final : public WebSocketStream {
   absl::Status Unreachable(std::string_view what) const {
     return Fail(v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, "cannot be reached: ", what,
                 "; check the host, the network and the proxy in between");
+  }
+
+  // Of whom is spoken to first: the proxy where there is one.
+  absl::Status NotReached(const std::string& what) const {
+    if (options_.proxy == nullptr) return Unreachable(what);
+    return Fail(v1::ERROR_REASON_UPSTREAM_UNAVAILABLE,
+                "cannot be reached: ", ProxyUnreachable(*options_.proxy, what), "");
   }
 
   absl::Status Broken(std::string_view what) const {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "daemon/net/event_loop.h"
+#include "daemon/net/proxy.h"
 #include "daemon/net/tls_context.h"
 #include "daemon/net/url.h"
 
@@ -37,6 +38,7 @@ class WebSocketClient {
   struct Options {
     Url url;
     const TlsContext* tls = nullptr;  // required when url.tls; outlives the client
+    const Proxy* proxy = nullptr;     // reached through a tunnel (CONNECT); outlives the client
     size_t max_message_bytes = 8 << 20;
     Duration connect_timeout = std::chrono::seconds(20);  // name look-up to WebSocket handshake
     std::string user_agent;

@@ -263,6 +263,7 @@ void Connection::OpenSocketNow() {
   }
   options.url = *std::move(url);
   options.tls = &env_.tls;
+  options.proxy = env_.http.proxies().For(options.url.host);
   options.user_agent = kClientBuild;
   socket_ = std::make_unique<SocketLink>(this, std::move(options));
 }

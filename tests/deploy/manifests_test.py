@@ -60,9 +60,11 @@ class Image(Programs):
     def test_it_runs_without_root_and_writes_into_its_volumes_alone(self):
         self.assertEqual(instruction("USER"), "10001:10001")
         self.assertEqual(json.loads(instruction("VOLUME")), [SOCKET_DIRECTORY, STATE_DIRECTORY])
-        entrypoint = json.loads(instruction("ENTRYPOINT"))
-        self.assertEqual(entrypoint[:3], ["/usr/bin/talkjsd", "--listen",
-                                          f"unix://{SOCKET_DIRECTORY}/talkjsd.sock"])
+        # No flags, which would win over a configuration file: its defaults are in the environment.
+        self.assertEqual(json.loads(instruction("ENTRYPOINT")), ["/usr/bin/talkjsd"])
+        environment = instruction("ENV").split()
+        self.assertIn(f"RUNTIME_DIRECTORY={SOCKET_DIRECTORY}", environment)
+        self.assertIn(f"STATE_DIRECTORY={STATE_DIRECTORY}", environment)
 
     def test_its_health_check_is_a_command_of_talkjsctl(self):
         self.check_arguments(json.loads(instruction("HEALTHCHECK").split("CMD ")[1]))

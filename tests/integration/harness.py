@@ -208,7 +208,8 @@ class Emulator:
 class Daemon:
     """A running talkjsd. upstream: a host, or None for the emulator inside."""
 
-    def __init__(self, case, flags=(), upstream=None, state_dir=None, listen=None, wait=True):
+    def __init__(self, case, flags=(), upstream=None, state_dir=None, listen=None, wait=True,
+                 environment=None, log_level="debug"):
         self.case = case
         case._names += 1
         self.state_dir = state_dir or os.path.join(case.directory, f"state-{case._names}")
@@ -219,8 +220,8 @@ class Daemon:
         upstream_flags = ["--upstream-host", upstream] if upstream else ["--emulator"]
         self.process = case.spawn("talkjsd", [
             os.path.join(BIN, "talkjsd"), "--listen", self.address, "--state-dir", self.state_dir,
-            "--metrics", f"127.0.0.1:{self.metrics_port}", "--log-level", "debug",
-            *upstream_flags, *flags])
+            "--metrics", f"127.0.0.1:{self.metrics_port}",
+            *(["--log-level", log_level] if log_level else []), *upstream_flags, *flags], environment)
         self._client = None
         if wait:
             self.process.wait_ready(r"^talkjsd listening on unix:///")
@@ -240,6 +241,19 @@ class Daemon:
             self._client = talkjsd.Client(self.address, timeout=PATIENCE, connect_timeout=PATIENCE)
             self.case.addCleanup(self._client.close)
         return self._client
+
+    def reload(self):
+        """SIGHUP; returns the lines that the log has of it."""
+        before = len(self.process.log())
+        self.process.popen.send_signal(signal.SIGHUP)
+        return wait_until(
+            lambda: re.search(r"(?s)^.*(configuration reloaded|reload refused)[^\n]*\n",
+                              self.process.log()[before:]), "the reload is over").group(0)
+
+    def stop(self):
+        """SIGTERM; returns the exit code and how many seconds it took."""
+        self.process.may_end = True
+        return self.process.stop()
 
     def metrics(self):
         import urllib.request
