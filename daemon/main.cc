@@ -226,6 +226,11 @@ class Daemon {
                    }});
     reloader_.Add({"upstream.ca_file",
                    [this](const settings::Config& values) { return ApplyTrust(values); }});
+    // Before the sessions, which count.
+    reloader_.Add({"limits.sessions", [this](const settings::Config& values) {
+                     registry_->SetMaxSessions(values.limits().sessions());
+                     return absl::OkStatus();
+                   }});
     reloader_.Add(
         {"sessions", [this](const settings::Config& values) { return ApplySessions(values); }});
   }

@@ -15,6 +15,8 @@ Registry::~Registry() { Stop(); }
 
 absl::Status Registry::Restore() { return impl_->Restore(); }
 
+void Registry::SetMaxSessions(int count) { impl_->SetMaxSessions(count); }
+
 absl::StatusOr<Registry::Created> Registry::Create(CreateRequest request) {
   return impl_->Create(std::move(request));
 }

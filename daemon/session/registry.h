@@ -65,6 +65,9 @@ class Registry {
   // created. Errors are those of SessionStore::Load and ReadBack.
   absl::Status Restore();
 
+  // Options::max_sessions from now on, for sessions that are to be created. Those there are stay.
+  void SetMaxSessions(int count);
+
   struct Created {
     Info info;
     bool created = false;  // false: it existed

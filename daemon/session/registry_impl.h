@@ -6,6 +6,7 @@
 
 #include <absl/base/thread_annotations.h>
 
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -41,7 +42,8 @@ class Registry::Impl {
         pacer_(options_.connects_per_second_share),
         keeper_(env_.store, env_.journal, env_.clock),
         token_files_(options_.token_file_interval),
-        token_broker_(environment.clock, options_.token_answer_timeout) {
+        token_broker_(environment.clock, options_.token_answer_timeout),
+        max_sessions_(options_.max_sessions) {
     for (int i = 0; i < options_.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>("shard-" + std::to_string(i)));
     }
@@ -49,6 +51,7 @@ class Registry::Impl {
 
   void Start();
   absl::Status Restore();
+  void SetMaxSessions(int count) { max_sessions_ = count; }
   absl::StatusOr<Created> Create(CreateRequest request);
   absl::StatusOr<Info> SetMe(const std::string& session_id, const std::string& user_id,
                              std::optional<upstream::UserWrite> attributes);
@@ -142,6 +145,7 @@ class Registry::Impl {
   Keeper keeper_;
   upstream::TokenFiles token_files_;
   upstream::TokenBroker token_broker_;
+  std::atomic<int> max_sessions_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<net::Timer> housekeeping_;  // on the first shard
 

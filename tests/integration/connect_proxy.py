@@ -119,21 +119,32 @@ class Authority:
     """Makes certificates. `file`: its own, to trust."""
 
     def __init__(self, directory, name="ca"):
-        self._directory, self._name = directory, name
-        self.file, self._key = self._request(name, ["-addext", "basicConstraints=critical,CA:TRUE"])
+        self._directory = directory
+        self.file, self._key = self._paths(name)
+        self._openssl("req", "-x509", *self._new(name), "-out", self.file,
+                      "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def _request(self, name, options):
-        certificate, key = (os.path.join(self._directory, name + end) for end in (".pem", ".key"))
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-subj", f"/CN={name}", "-keyout", key, "-out", certificate, *options],
-                       check=True, capture_output=True)
-        return certificate, key
+    def _paths(self, name):
+        return tuple(os.path.join(self._directory, name + end) for end in (".pem", ".key"))
+
+    def _new(self, name):
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", self._paths(name)[1])
+
+    @staticmethod
+    def _openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
     def server(self, name, names, days="1"):
-        """(certificate, key) for these names, as subjectAltName has them."""
-        return self._request(name, ["-CA", self.file, "-CAkey", self._key, "-days", days,
-                                    "-addext", f"subjectAltName={names}",
-                                    "-addext", "basicConstraints=critical,CA:FALSE"])
+        """(certificate, key) for these names, as subjectAltName has them; days: "-1" = expired."""
+        certificate, key = self._paths(name)
+        request = certificate + ".csr"
+        self._openssl("req", "-new", *self._new(name), "-out", request, "-addext", f"subjectAltName={names}")
+        self._openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self._key, "-days", days,
+                      "-copy_extensions", "copy", "-out", certificate)
+        return certificate, key
 
     def self_signed(self, name, names):
-        return self._request(name, ["-addext", f"subjectAltName={names}"])
+        certificate, key = self._paths(name)
+        self._openssl("req", "-x509", *self._new(name), "-out", certificate, "-addext", f"subjectAltName={names}")
+        return certificate, key

@@ -85,6 +85,14 @@ TEST_F(DeclaredTest, OnesInTroubleAreLeftAsTheyAreAndTriedAgain) {
   EXPECT_EQ(Users(), "b ");
 }
 
+TEST_F(DeclaredTest, TheLimitMayChange) {
+  EXPECT_EQ(Apply({For("a"), For("b"), For("c"), For("d")}), "3 0 0 1");
+  registry_->SetMaxSessions(4);
+  EXPECT_EQ(Apply({For("a"), For("b"), For("c"), For("d")}), "1 3 0 0");
+  registry_->SetMaxSessions(1);
+  EXPECT_EQ(Apply({For("a"), For("b"), For("c"), For("d")}), "0 4 0 0");
+}
+
 TEST_F(DeclaredTest, SessionsOfClientsAreLeftAloneUntilTheyAreDeclared) {
   ASSERT_TRUE(registry_->Create(*For("a").request).ok());
   ASSERT_TRUE(registry_->Create(*For("b").request).ok());
