@@ -37,7 +37,7 @@ std::string Get(uint16_t port, const std::string& request_line) {
 
 TEST(EndpointTest, ServesMetricsAndHealthAndNothingElse) {
   Metrics metrics;
-  metrics.events_appended->Increment(42);
+  metrics.events_appended[0]->Increment(42);
   auto endpoint = Endpoint::Start("127.0.0.1", 0, metrics);
   ASSERT_TRUE(endpoint.ok()) << endpoint.status();
   const uint16_t port = (*endpoint)->port();
@@ -45,7 +45,7 @@ TEST(EndpointTest, ServesMetricsAndHealthAndNothingElse) {
   const std::string text = Get(port, "GET /metrics");
   EXPECT_THAT(text, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(text, HasSubstr("version=0.0.4"));
-  EXPECT_THAT(text, HasSubstr("talkjsd_journal_events_total 42"));
+  EXPECT_THAT(text, HasSubstr("talkjsd_journal_events_total{kind=\"sent\"} 42"));
   EXPECT_THAT(text, HasSubstr("talkjsd_stream_write_seconds_bucket"));
 
   EXPECT_THAT(Get(port, "GET /healthz"), StartsWith("HTTP/1.1 503"));
