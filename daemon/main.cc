@@ -34,6 +34,7 @@
 #include "daemon/session/declared.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/session_store.h"
+#include "daemon/status_source.h"
 #include "daemon/wire/host.h"
 #include "talkjs/sidecar/config/v1/config.pb.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -235,14 +236,26 @@ class Daemon {
         {"sessions", [this](const settings::Config& values) { return ApplySessions(values); }});
   }
 
-  absl::Status StartListeners() {
-    if (!values_.admin().listen().empty()) {
-      const absl::StatusOr<config::HostPort> address =
-          config::ParseLoopback(values_.admin().listen());
+  absl::Status StartEndpoint() {
+    constexpr std::string_view kUnix = "unix://";
+    const std::string& listen = values_.admin().listen();
+    if (listen.empty()) return absl::OkStatus();
+    absl::StatusOr<std::unique_ptr<admin::Endpoint>> endpoint;
+    if (listen.starts_with(kUnix)) {
+      endpoint = admin::Endpoint::StartUnix(listen.substr(kUnix.size()), "talkjsd", metrics_);
+    } else {
+      const absl::StatusOr<config::HostPort> address = config::ParseLoopback(listen);
       if (!address.ok()) return address.status();
-      auto endpoint = admin::Endpoint::Start(address->host, address->port, metrics_);
-      if (!endpoint.ok()) return WithContext(endpoint.status(), "the admin listener");
-      endpoint_ = *std::move(endpoint);
+      endpoint = admin::Endpoint::Start(address->host, address->port, metrics_);
+    }
+    if (!endpoint.ok()) return endpoint.status();
+    endpoint_ = *std::move(endpoint);
+    return absl::OkStatus();
+  }
+
+  absl::Status StartListeners() {
+    if (const absl::Status opened = StartEndpoint(); !opened.ok()) {
+      return WithContext(opened, "the admin listener");
     }
     if (values_.listeners_size() != 1 || values_.listeners(0).policies_size() != 1 ||
         !values_.listeners(0).policies(0).admin()) {
@@ -267,7 +280,16 @@ class Daemon {
                                                metrics_, positions_.get(), &*inherited});
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
+    if (endpoint_ != nullptr) {
+      endpoint_->ShowStatus(MakeStatusSource(*registry_, *server_, *journal_, Upstream()));
+    }
     return inherited->CheckAllTaken();
+  }
+
+  // For a person.
+  std::string Upstream() const {
+    if (values_.emulator().enabled()) return "emulator at " + upstream_host_;
+    return upstream_host_.empty() ? "talkjs.com" : upstream_host_;
   }
 
   std::vector<admin::ServiceManager::Probe> Probes() {
@@ -296,8 +318,8 @@ class Daemon {
   std::string upstream_host_;
   std::unique_ptr<session::Registry> registry_;
   std::unique_ptr<session::DeclaredSessions> declared_;
-  std::unique_ptr<admin::Endpoint> endpoint_;
   std::unique_ptr<api::Server> server_;
+  std::unique_ptr<admin::Endpoint> endpoint_;  // it asks all of the above
 };
 
 // The reason is for scripts; the errors' documentation has each.

@@ -137,20 +137,30 @@ ByteStreamReactor* MessageStream::Open(Context& context, const grpc::CallbackSer
       Parts{.reader = std::move(opened.reader),
             .hold = hold,
             .only_session = session_ids.size() == 1 ? session_ids.front() : std::string(),
+            .session_count = session_ids.size(),
             .first = std::move(first)});
   if (hold != nullptr) hold->Attach(stream);
   return Launch(std::move(stream), call);
 }
 
 MessageStream::MessageStream(Context& context, std::string id, Parts parts)
-    : Stream(context, context.metrics.message_streams, std::move(id)),
+    : Stream(context, context.metrics.message_streams, "messages", std::move(id)),
       reader_(std::move(parts.reader)),
       hold_(std::move(parts.hold)),
       first_(std::move(parts.first)),
-      only_session_(std::move(parts.only_session)) {}
+      only_session_(std::move(parts.only_session)),
+      session_count_(parts.session_count) {}
+
+void MessageStream::Describe(StreamInfo& info) const {
+  info.session_count = session_count_;
+  info.session_id = only_session_;
+  if (hold_ != nullptr) info.subscription = hold_->name();
+}
 
 Stream::Step MessageStream::Next() {
+  written_ = 0;
   Step step = NextResponse();
+  NoteProgress(written_, reader_->position().sequence);
   // Before it is sent: its answer may be quick.
   if (hold_ != nullptr) hold_->NoteSent(reader_->position());
   return step;
@@ -179,11 +189,11 @@ Stream::Step MessageStream::NextResponse() {
     event.set_cursor(journal::EncodeCursor(batch->gap->to));
     *event.mutable_event_time() = ToTimestamp(context_.clock.WallMillis());
     *event.mutable_gap() = ToProto(*batch->gap);
-    context_.metrics.events_delivered->Increment(static_cast<double>(batch->events.size() + 1));
+    CountWritten(batch->events.size() + 1);
     return Write{EncodeBatch(&head, batch->events)};
   }
   if (!batch->events.empty()) {
-    context_.metrics.events_delivered->Increment(static_cast<double>(batch->events.size()));
+    CountWritten(batch->events.size());
     return Write{EncodeBatch(nullptr, batch->events)};
   }
   if (session_ended_) return SessionDestroyed(only_session_);
@@ -206,6 +216,11 @@ Stream::Step MessageStream::NextWhenEmpty() {
     return Write{Encode(response)};
   }
   return Idle{};
+}
+
+void MessageStream::CountWritten(size_t events) {
+  written_ = events;
+  context_.metrics.events_delivered->Increment(static_cast<double>(events));
 }
 
 void MessageStream::LookForEnd(std::vector<journal::EventRef>& events) {

@@ -25,6 +25,7 @@ class MessageStream final : public Stream {
     std::shared_ptr<SubscriptionHold> hold;
     // The session of a stream over one; empty for several.
     std::string only_session;
+    size_t session_count = 0;  // 0: all
     // With Opened.
     talkjs::sidecar::v1::StreamMessagesResponse first;
   };
@@ -39,8 +40,10 @@ class MessageStream final : public Stream {
   void Arm() override;
   void Release() override;
 
+  void Describe(StreamInfo& info) const override;
   Step NextResponse();
   Step NextWhenEmpty();
+  void CountWritten(size_t events);
   // Cuts `events` before the end of the only session.
   void LookForEnd(std::vector<journal::EventRef>& events);
 
@@ -49,8 +52,10 @@ class MessageStream final : public Stream {
   // Until it has been sent.
   std::optional<talkjs::sidecar::v1::StreamMessagesResponse> first_;
   const std::string only_session_;
+  const size_t session_count_;
   bool session_ended_ = false;
   bool caught_up_ = false;
+  size_t written_ = 0;  // events of the present step
 };
 
 }  // namespace talkjsd::api

@@ -8,12 +8,14 @@
 #include <prometheus/gauge.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "daemon/api/address.h"
+#include "daemon/api/call_log.h"
 #include "daemon/api/context.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/services.h"
@@ -115,6 +117,7 @@ class Server::Impl {
     }
     grpc::ServerBuilder builder;
     Configure(builder, context_.options);
+    AddCallLog(builder, context_.metrics, context_.random);
     for (const auto& service : services_) builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
@@ -180,6 +183,14 @@ class Server::Impl {
   }
 
   const std::string& address() const { return context_.options.listen; }
+  std::vector<StreamInfo> Streams() const {
+    const MonoTime now = context_.clock.Now();
+    std::vector<StreamInfo> streams;
+    for (const auto& call : context_.streams.All()) {
+      streams.push_back(static_cast<const Stream&>(*call).Look(now));
+    }
+    return streams;
+  }
   void Ping(std::function<void()> alive) {
     context_.dispatcher.Post(std::make_shared<PingWork>(std::move(alive)));
   }
@@ -197,11 +208,20 @@ class Server::Impl {
   void Tick() {
     const MonoTime now = context_.clock.Now();
     int stalled = 0;
+    uint64_t lag_events = 0;
+    double lag_seconds = 0;
     for (const auto& call : context_.streams.All()) {
-      if (static_cast<Stream&>(*call).Tick(now)) ++stalled;
+      auto& stream = static_cast<Stream&>(*call);
+      if (stream.Tick(now)) ++stalled;
+      const Stream::Lag lag = stream.LagAt(now);
+      lag_events = std::max(lag_events, lag.events);
+      lag_seconds = std::max(lag_seconds, lag.seconds);
     }
     context_.streams.Tick(now);
     context_.metrics.streams_stalled->Set(stalled);
+    context_.metrics.stream_lag_events->Set(static_cast<double>(lag_events));
+    context_.metrics.stream_lag_seconds->Set(lag_seconds);
+    ReportSuppressedLines();
     if (context_.subscriptions != nullptr) context_.subscriptions->Tick(now);
   }
 
@@ -224,6 +244,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options, Environme
 
 const std::string& Server::address() const { return impl_->address(); }
 void Server::Drain() { impl_->Drain(); }
+std::vector<StreamInfo> Server::Streams() const { return impl_->Streams(); }
 void Server::Ping(std::function<void()> alive) { impl_->Ping(std::move(alive)); }
 
 }  // namespace talkjsd::api

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/metrics.h"
@@ -22,6 +23,21 @@ class InheritedSockets;
 namespace talkjsd::api {
 
 enum class UpstreamMode { kProduction, kHost, kEmulator };
+
+// An open stream of a local client.
+struct StreamInfo {
+  std::string stream_id;
+  std::string kind;          // "messages", "unreads", "sessions"
+  std::string subscription;  // its name; empty: none
+  size_t session_count = 0;  // 0: all sessions
+  std::string session_id;    // of a stream over one
+  UnixMillis opened_at = 0;
+  uint64_t events_written = 0;
+  // How long it has not had everything, and events in the journal behind its position; 0: it has.
+  double behind_seconds = 0;
+  uint64_t lag_events = 0;
+  bool stalled = false;  // its client has not taken a response for over 10 s
+};
 
 // Thread-safe after Start. Everything in Environment outlives it. Owns gRPC's threads, the accept
 // thread and the threads of the dispatcher; all calls have ended when the destructor returns.
@@ -73,6 +89,9 @@ class Server {
   // progress ends with UNAVAILABLE (DRAINING) and RetryInfo; what a stuck client does not take is
   // cut off. Idempotent; one thread.
   void Drain();
+
+  // In no order. Any thread.
+  std::vector<StreamInfo> Streams() const;
 
   // Calls `alive` on a thread that drives streams; for the watchdog.
   void Ping(std::function<void()> alive);

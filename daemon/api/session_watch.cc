@@ -28,7 +28,7 @@ ByteStreamReactor* SessionWatch::Open(Context& context, const grpc::CallbackServ
 }
 
 SessionWatch::SessionWatch(Context& context, const v1::WatchSessionsRequest& request)
-    : Stream(context, nullptr),
+    : Stream(context, context.metrics.session_streams, "sessions"),
       session_ids_(request.session_ids().begin(), request.session_ids().end()),
       app_id_(request.app_id()) {}
 

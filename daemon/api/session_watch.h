@@ -21,6 +21,9 @@ class SessionWatch final : public Stream {
   SessionWatch(Context& context, const talkjs::sidecar::v1::WatchSessionsRequest& request);
 
  private:
+  void Describe(StreamInfo& info) const override {
+    SelectionOf({session_ids_.begin(), session_ids_.end()}, info);
+  }
   Step Next() override;
   void Arm() override;
   void Release() override;

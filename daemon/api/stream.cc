@@ -3,8 +3,10 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "daemon/api/call_log.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/peers.h"
@@ -23,12 +25,48 @@ std::string Stream::MakeId(Context& context) {
   return "str_" + context.random.Text(kStreamIdLength);
 }
 
-Stream::Stream(Context& context, prometheus::Gauge* gauge, std::string id)
+Stream::Stream(Context& context, prometheus::Gauge* gauge, const char* kind, std::string id)
     : context_(context),
       id_(std::move(id)),
       gauge_(gauge),
+      kind_(kind),
+      opened_at_(context.clock.WallMillis()),
       last_write_(Ticks(context.clock.Now())) {
-  if (gauge_ != nullptr) gauge_->Increment();
+  gauge_->Increment();
+}
+
+void Stream::SelectionOf(const std::vector<std::string>& session_ids, StreamInfo& info) {
+  info.session_count = session_ids.size();
+  if (session_ids.size() == 1) info.session_id = session_ids.front();
+}
+
+Stream::Lag Stream::LagAt(MonoTime now) const {
+  const MonoTime::rep since = behind_since_.load(std::memory_order_relaxed);
+  if (since == 0) return {};
+  Lag lag;
+  const MonoTime behind_since{MonoTime::duration(since)};
+  lag.seconds = std::max(0.0, std::chrono::duration<double>(now - behind_since).count());
+  const uint64_t position = position_.load(std::memory_order_relaxed);
+  const uint64_t latest = context_.journal.Latest().sequence;
+  if (position != 0 && latest > position) lag.events = latest - position;
+  return lag;
+}
+
+StreamInfo Stream::Look(MonoTime now) const {
+  const Lag lag = LagAt(now);
+  StreamInfo info;
+  info.stream_id = id_;
+  info.kind = kind_;
+  info.opened_at = opened_at_;
+  info.events_written = events_.load(std::memory_order_relaxed);
+  info.behind_seconds = lag.seconds;
+  info.lag_events = lag.events;
+  {
+    MutexLock lock(mutex_);
+    info.stalled = writing_ && now - write_started_ >= kStallTime;
+  }
+  Describe(info);
+  return info;
 }
 
 ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream,
@@ -37,9 +75,11 @@ ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream,
   const absl::Status added = reactor->context_.streams.Add(stream);
   if (!added.ok()) {
     reactor->Release();
-    if (reactor->gauge_ != nullptr) reactor->gauge_->Decrement();
+    reactor->gauge_->Decrement();
     return RefuseStream(added);
   }
+  LogDebug("stream opened",
+           {{"stream", reactor->id_}, {"kind", reactor->kind_}, {"request", RequestIdOf(call)}});
   {
     MutexLock lock(reactor->mutex_);
     reactor->self_ = std::move(stream);
@@ -128,6 +168,9 @@ void Stream::Run() {
       buffer_ = std::move(write->bytes);
       const MonoTime now = context_.clock.Now();
       last_write_.store(Ticks(now), std::memory_order_relaxed);
+      if (behind_since_.load(std::memory_order_relaxed) == 0) {
+        behind_since_.store(Ticks(now), std::memory_order_relaxed);
+      }
       {
         MutexLock lock(mutex_);
         write_started_ = now;
@@ -142,6 +185,7 @@ void Stream::Run() {
       EndWith(ToGrpcStatus(*status));
       continue;
     }
+    behind_since_.store(0, std::memory_order_relaxed);
     Arm();
     if (!StayBusy()) return;
   }
@@ -169,7 +213,7 @@ void Stream::OnDone() {
     self = std::move(self_);
   }
   Release();
-  if (gauge_ != nullptr) gauge_->Decrement();
+  gauge_->Decrement();
   context_.streams.Remove(this);
 }
 

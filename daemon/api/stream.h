@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/api/call_set.h"
 #include "daemon/api/context.h"
@@ -48,10 +49,20 @@ class Stream : public ByteStreamReactor,
   // the connection of a client that is dead. True if the stream is stalled: its client has not
   // taken the write in flight for kStallTime.
   bool Tick(MonoTime now);
+  // How long it has not had everything, and events behind its position. Any thread.
+  struct Lag {
+    double seconds = 0;
+    uint64_t events = 0;
+  };
+  Lag LagAt(MonoTime now) const;
+  // What it is and how far behind. Any thread.
+  StreamInfo Look(MonoTime now) const;
 
  protected:
-  Stream(Context& context, prometheus::Gauge* gauge) : Stream(context, gauge, MakeId(context)) {}
-  Stream(Context& context, prometheus::Gauge* gauge, std::string id);
+  // `gauge` counts streams of this `kind`, as StreamInfo has it.
+  Stream(Context& context, prometheus::Gauge* gauge, const char* kind)
+      : Stream(context, gauge, kind, MakeId(context)) {}
+  Stream(Context& context, prometheus::Gauge* gauge, const char* kind, std::string id);
   static std::string MakeId(Context& context);
 
   struct Idle {};
@@ -65,6 +76,15 @@ class Stream : public ByteStreamReactor,
   virtual void Arm() = 0;
   // The stream is over: undoes Arm and lets go of what the stream reads.
   virtual void Release() = 0;
+  // Completes what Look says; any thread, while the stream runs.
+  virtual void Describe(StreamInfo& info) const = 0;
+
+  static void SelectionOf(const std::vector<std::string>& session_ids, StreamInfo& info);
+  // `events` were written, and all of the journal up to `position` has been looked at.
+  void NoteProgress(size_t events, uint64_t position) {
+    events_.fetch_add(events, std::memory_order_relaxed);
+    position_.store(position, std::memory_order_relaxed);
+  }
 
   // Whether nothing has been written for kProgressInterval.
   bool IsQuiet() const;
@@ -83,11 +103,17 @@ class Stream : public ByteStreamReactor,
   bool StayBusy();
 
   prometheus::Gauge* const gauge_;
+  const char* const kind_;
+  const UnixMillis opened_at_;
+  std::atomic<uint64_t> events_ = 0;
+  std::atomic<uint64_t> position_ = 0;
+  // Since when there has been something to write; 0: there is nothing.
+  std::atomic<MonoTime::rep> behind_since_ = 0;
   // What Run and the write in flight use; handed from thread to thread by busy_.
   grpc::ByteBuffer buffer_;
   std::atomic<MonoTime::rep> last_write_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   // Somebody is in Run, will be (posted), or a write is in flight.
   bool busy_ ABSL_GUARDED_BY(mutex_) = true;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

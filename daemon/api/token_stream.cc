@@ -1,5 +1,7 @@
 #include "daemon/api/token_stream.h"
 
+#include <prometheus/gauge.h>
+
 #include <set>
 #include <utility>
 
@@ -33,6 +35,7 @@ TokenStreamReactor* TokenStream::Launch(Context& context, const grpc::CallbackSe
   if (const absl::Status added = context.token_streams.Add(stream); !added.ok()) {
     return new Refusal<TokenStreamReactor>(ToGrpcStatus(added));
   }
+  context.metrics.token_streams->Increment();
   {
     MutexLock lock(reactor->mutex_);
     reactor->self_ = std::move(stream);
@@ -204,6 +207,7 @@ void TokenStream::OnDone() {
     MutexLock lock(mutex_);
     self = std::move(self_);
   }
+  context_.metrics.token_streams->Decrement();
   context_.token_streams.Remove(this);
 }
 

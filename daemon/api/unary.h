@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "daemon/api/call_log.h"
 #include "daemon/api/codec.h"
 #include "daemon/api/context.h"
 #include "daemon/api/errors.h"
@@ -71,6 +72,7 @@ grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* call, const grpc::
   const absl::StatusOr<Request> request = Decode<Request>(*bytes);
   if (!request.ok()) return RefuseUnary(call, request.status());
   if (const absl::Status valid = Validate(*request); !valid.ok()) return RefuseUnary(call, valid);
+  const LogScope scope(CallFields(*call, *request));
   const auto answer = handler(*request);
   if (!answer.ok()) return RefuseUnary(call, answer.status());
   *response = Encode(*answer);
@@ -88,6 +90,7 @@ grpc::ServerUnaryReactor* AnswerLater(Context& context, grpc::CallbackServerCont
   const absl::StatusOr<Request> request = Decode<Request>(*bytes);
   if (!request.ok()) return RefuseUnary(call, request.status());
   if (const absl::Status valid = Validate(*request); !valid.ok()) return RefuseUnary(call, valid);
+  const LogScope scope(CallFields(*call, *request));
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   handler(*request, PendingCall::Make(context, *call, reactor, response));
   return reactor;

@@ -28,7 +28,8 @@ ByteStreamReactor* UnreadsStream::Open(Context& context, const grpc::CallbackSer
 }
 
 UnreadsStream::UnreadsStream(Context& context, std::vector<std::string> session_ids)
-    : Stream(context, context.metrics.unreads_streams), session_ids_(std::move(session_ids)) {
+    : Stream(context, context.metrics.unreads_streams, "unreads"),
+      session_ids_(std::move(session_ids)) {
   // Where the sessions stand is no change; what follows is.
   for (const session::Info& info : context.registry.ChangesSince(&change_version_)) {
     if (!Follows(info.session_id)) continue;

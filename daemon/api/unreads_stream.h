@@ -27,6 +27,7 @@ class UnreadsStream final : public Stream {
   }
 
  private:
+  void Describe(StreamInfo& info) const override { SelectionOf(session_ids_, info); }
   Step Next() override;
   void Arm() override;
   void Release() override;

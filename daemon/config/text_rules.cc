@@ -63,6 +63,11 @@ std::string LoopbackListener(const std::string& text) {
   return address.ok() ? "" : std::string(MessageOf(address.status()));
 }
 
+// Of a listener that asks nobody who they are.
+std::string AdminListener(const std::string& text) {
+  return IsUnixAddress(text) ? UnixPath(text) : LoopbackListener(text);
+}
+
 std::string UpstreamHost(const std::string& text) {
   const bool odd = !IsGraphic(text) || text.find_first_of("/@") != std::string::npos;
   return odd ? "must be a host, or host:port, without scheme and path" : "";
@@ -135,7 +140,7 @@ constexpr struct {
     {"Listener.address", ListenerAddress},
     {"Listener.mode", Mode},
     {"Policy.name", PolicyName},
-    {"Admin.listen", LoopbackListener},
+    {"Admin.listen", AdminListener},
     {"Upstream.host", UpstreamHost},
     {"Upstream.proxy", Proxy},
     {"Upstream.no_proxy", NoProxyEntry},

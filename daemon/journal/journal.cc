@@ -309,7 +309,11 @@ void JournalImpl::Publish(const std::vector<EventRef>& events) {
     wake(side_.watchers);
     while (ring.cost() > options_.ring_bytes) ring.EvictOldest(&evicted);
   }
-  metrics_.events_appended->Increment(static_cast<double>(events.size()));
+  std::array<double, Metrics::kEventKinds.size()> kinds{};
+  for (const EventRef& event : events) ++kinds[static_cast<size_t>(event->kind)];
+  for (size_t kind = 0; kind < kinds.size(); ++kind) {
+    if (kinds[kind] > 0) metrics_.events_appended[kind]->Increment(kinds[kind]);
+  }
   for (const std::shared_ptr<Watcher>& watcher : woken) watcher->Fire();
 }
 

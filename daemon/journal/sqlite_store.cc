@@ -253,11 +253,11 @@ void SqliteStore::Prune(UnixMillis now) {
       const Segment::Extent extent = segments_.front()->extent();
       if (bytes <= options_.retention.bytes && extent.last_time >= oldest) break;
       bytes -= extent.bytes;
+      (extent.last_time < oldest ? metrics_.pruned_by_age : metrics_.pruned_by_size)->Increment();
       dropped.push_back(std::move(segments_.front()));
       segments_.erase(segments_.begin());
     }
   }
-  metrics_.journal_prunes->Increment(static_cast<double>(dropped.size()));
   for (auto& segment : dropped) housekeeper_.Remove(std::move(segment));
 }
 

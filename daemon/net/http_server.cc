@@ -2,6 +2,7 @@
 
 #include <absl/strings/match.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -441,6 +442,7 @@ HttpServer::HttpServer(EventLoop& loop, Options options, RequestHandler on_reque
 HttpServer::~HttpServer() { impl_->Stop(); }
 
 absl::Status HttpServer::Start() {
+  if (impl_->options.host.empty()) return absl::OkStatus();
   const std::string where = impl_->options.host + ":" + std::to_string(impl_->options.port);
   const auto failed = [&where](const error_code& error) {
     return absl::UnavailableError("cannot listen on " + where + ": " + error.message());
@@ -460,6 +462,18 @@ absl::Status HttpServer::Start() {
   impl_->port = acceptor.local_endpoint().port();
   Spawn(impl_->loop.io().get_executor(), Impl::Accept(impl_));
   return absl::OkStatus();
+}
+
+void HttpServer::Serve(int fd) {
+  Socket socket(impl_->loop.io().get_executor());
+  error_code error;
+  // Asio asks nothing of the family but at connecting and binding.
+  socket.assign(Tcp::v4(), fd, error);
+  if (error) {
+    ::close(fd);
+  } else {
+    impl_->Admit(std::move(socket), impl_);
+  }
 }
 
 uint16_t HttpServer::port() const { return impl_->port; }

@@ -75,8 +75,8 @@ class ServerSocketHandler {
 class HttpServer {
  public:
   struct Options {
-    std::string host = "127.0.0.1";
-    uint16_t port = 0;  // 0 picks one
+    std::string host = "127.0.0.1";  // empty: listens nowhere, see Serve
+    uint16_t port = 0;               // 0 picks one
     size_t max_body_bytes = 1 << 20;
     // Instead of max_body_bytes, where set: the limit for one request, asked before its body is
     // read. `head` has no body yet.
@@ -105,6 +105,9 @@ class HttpServer {
 
   // Binds and listens. UNAVAILABLE naming the address if that fails.
   absl::Status Start();
+  // Serves a stream socket that somebody else has accepted, of any family; non-blocking. Takes
+  // ownership of `fd`. On the loop.
+  void Serve(int fd);
   uint16_t port() const;  // after Start
   int connections() const;
 

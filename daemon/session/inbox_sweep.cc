@@ -61,6 +61,7 @@ void Inbox::Sweep() {
           }
         }
         if (suspects_.empty()) {
+          host_->CountSwept(0);
           ScheduleSweep();
         } else {
           sweep_at_ = clock_.Now() + kSweepGrace;
@@ -105,10 +106,10 @@ void Inbox::JudgeSuspects() {
       WantFill(tracked, /*recovers=*/true);
     }
   }
+  host_->CountSwept(found);
   if (found == 0) return;
   LogWarning("the sweep found what no event told; reading it back",
-             {{"session", options_.session_id}, {"conversations", std::to_string(found)}});
-  host_->CountSwept(found);
+             {{"session", options_.session_id}, {"conversations", found}});
   // A whole page of it: more may lie behind.
   if (found == kListPage) ReadAllAgain();
 }

@@ -288,6 +288,9 @@ void Session::WakeInboxAt(MonoTime when) { inbox_timer_.Set(when); }
 
 void Session::CountRecovered(int messages) { env_.metrics.gaps_filled->Increment(messages); }
 
-void Session::CountSwept(int conversations) { env_.metrics.sweep_finds->Increment(conversations); }
+void Session::CountSwept(int conversations) {
+  env_.metrics.sweeps->Increment();
+  env_.metrics.sweep_finds->Increment(conversations);
+}
 
 }  // namespace talkjsd::session

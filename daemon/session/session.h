@@ -76,6 +76,7 @@ class Session : private upstream::ConnectionListener, private InboxHost {
   void OnSubscribedLate(const std::string& path) override;
   void OnEvents(std::vector<wire::Event> events, const upstream::AckTicket& ticket) override;
   void OnStatusChanged() override;
+  std::string_view session_id() const override { return info_.session_id; }
   absl::Status Room() const override;
   // InboxHost
   void Call(upstream::Request request, upstream::CallDone done) override;

@@ -291,7 +291,9 @@ void Connection::Do(SendText&& action) {
 
 void Connection::Do(NeedToken&& action) {
   if (tokens_ == nullptr) return;
+  if (action.cause == TokenCause::kRefused) env_.metrics.tokens_refused->Increment();
   tokens_->Get(action, [this](TokenResult result) {
+    CountFailure(result.kind);
     if (result.kind == TokenResult::Kind::kToken) {
       status_.token_expires_at.reset();
       if (result.expires_at.has_value()) status_.token_expires_at = *result.expires_at * 1000;
@@ -299,6 +301,12 @@ void Connection::Do(NeedToken&& action) {
     protocol_.OnToken(std::move(result), env_.clock.Now());
     Run();
   });
+}
+
+void Connection::CountFailure(TokenResult::Kind kind) {
+  using Kind = TokenResult::Kind;
+  if (kind == Kind::kRetry || kind == Kind::kTrouble) env_.metrics.tokens_missing->Increment();
+  if (kind == Kind::kFatal) env_.metrics.tokens_fatal->Increment();
 }
 
 void Connection::Do(PhaseChanged&& action) {
@@ -336,7 +344,9 @@ void Connection::Do(Completed&& action) { action.done(std::move(action.result));
 
 void Connection::Do(ProtocolError&& action) {
   env_.metrics.protocol_errors->Increment();
-  LogDebug("frame from TalkJS not understood", {{"user", options_.user_id}, {"why", action.what}});
+  const std::string_view session = listener_ != nullptr ? listener_->session_id() : "";
+  LogDebug("frame from TalkJS not understood",
+           {{"session", session}, {"user", options_.user_id}, {"why", action.what}});
 }
 
 void Connection::Do(StateLost&&) {

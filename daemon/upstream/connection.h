@@ -46,6 +46,8 @@ class ConnectionListener {
   virtual void OnEvents(std::vector<wire::Event> events, const AckTicket& ticket) = 0;
   // Something in status() changed.
   virtual void OnStatusChanged() = 0;
+  // For the log.
+  virtual std::string_view session_id() const { return {}; }
   // Not OK: nobody can take what comes. Then the next frame is neither handled nor acknowledged:
   // the connection is given up, for this reason, and opened again when there is room.
   virtual absl::Status Room() const { return absl::OkStatus(); }
@@ -134,6 +136,7 @@ class Connection {
   void Do(AbortSocket&& action);
   void Do(SendText&& action);
   void Do(NeedToken&& action);
+  void CountFailure(TokenResult::Kind kind);
   void Do(PhaseChanged&& action);
   void Do(LoggedIn&& action);
   void Do(TokenAccepted&& action);

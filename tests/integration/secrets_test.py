@@ -5,6 +5,7 @@ import stat
 import threading
 import time
 import urllib.parse
+import urllib.request
 
 import harness
 import talkjsd
@@ -196,6 +197,16 @@ class Secrets(harness.Case):
         return daemon.client.sessions.ListSessions(
             pb.ListSessionsRequest(user_id="slow")).sessions[0].session_id
 
+    def status_page(self, daemon):
+        """The page, and all that it can be told."""
+        shown = ""
+        for path in ["", *(f"status.json?page={page}" for page in range(3))]:
+            url = f"http://127.0.0.1:{daemon.metrics_port}/{path}"
+            with urllib.request.urlopen(url, timeout=harness.PATIENCE) as answer:
+                shown += answer.read().decode()
+        self.assertIn('"reason":"', shown)
+        return shown
+
     def look_everywhere(self, daemon):
         time.sleep(0.1)  # what the log still has to write; were it late, less would be looked at
         events = daemon.messages(earliest=pb.StartEarliest(), kinds=[
@@ -203,6 +214,7 @@ class Secrets(harness.Case):
         events.wait(lambda: events.caught_up, "the whole journal")
         self.assertGreater(len(events.events), 10)
         seen = {"log": daemon.process.log() + daemon.process.output(), "metrics": daemon.metrics(),
+                "status page": self.status_page(daemon),
                 "errors and answers": "\n".join(self.said), "command lines": command_lines(),
                 "events": str(events.events)}
         events.close()

@@ -6,10 +6,10 @@ import sys
 
 import tree
 
-METRICS = "daemon/base/metrics.cc"
+METRICS = "daemon/base/metrics_reference.cc"
 DOCS = "docs/operations.md"
 
-_METRIC = re.compile(r'"(talkjsd_[a-z0-9_]+)"')
+_METRIC = re.compile(r'\{"([a-z0-9_]+)", k(Counter|Gauge|Histogram), "([a-z,]*)"')
 
 
 def rows(text, heading):
@@ -22,10 +22,11 @@ def rows(text, heading):
 def main():
     text = tree.read(DOCS)
     problems = []
-    known_metrics = set(_METRIC.findall(tree.read(METRICS)))
-    in_docs = {re.match(r"`(\w+)", row[0]).group(1) for row in rows(text, "Metrics")}
-    problems += [f"metric {name} is missing" for name in known_metrics - in_docs]
-    problems += [f"there is no metric {name}" for name in in_docs - known_metrics]
+    known_metrics = {(f"{name}{{{labels}}}" if labels else name, kind.lower())
+                     for name, kind, labels in _METRIC.findall(tree.read(METRICS))}
+    in_docs = {(row[0].strip("`"), row[1]) for row in rows(text, "Metrics")}
+    problems += [f"{kind} {name} is missing" for name, kind in known_metrics - in_docs]
+    problems += [f"there is no {kind} {name}" for name, kind in in_docs - known_metrics]
     if not known_metrics:
         problems.append(f"no metrics found in {METRICS}")
     for problem in sorted(problems):

@@ -182,6 +182,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"upstream:\n  no_proxy:\n    - a\n    - b,c",
             "c.yaml:4: upstream.no_proxy[1]: must be a name, an address, a network or *; one an "
             "entry"},
+        Bad{"admin:\n  listen: unix://a",
+            "c.yaml:2: admin.listen: must have an absolute path with three slashes, as "
+            "unix:///path"},
         Bad{"admin:\n  listen: 0.0.0.0:80",
             "c.yaml:2: admin.listen: '0.0.0.0:80' is not a loopback address; write it as "
             "127.0.0.1:PORT"},

@@ -205,8 +205,8 @@ TEST_F(WriterTest, CountsInMetrics) {
   Append("a", 3);
   Settle();
   const std::string text = metrics_.Render();
-  EXPECT_THAT(text, HasSubstr("talkjsd_journal_events_total 3"));
-  EXPECT_THAT(text, HasSubstr("talkjsd_journal_events 3"));
+  EXPECT_THAT(text, HasSubstr("talkjsd_journal_events_total{kind=\"sent\"} 3"));
+  EXPECT_THAT(text, HasSubstr("talkjsd_journal_kept_events 3"));
   EXPECT_THAT(text, HasSubstr("talkjsd_journal_commit_seconds_count 1"));
 }
 
