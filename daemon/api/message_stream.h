@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/api/admit.h"
 #include "daemon/api/stream.h"
 #include "daemon/api/subscriptions.h"
 #include "daemon/journal/journal.h"
@@ -16,13 +17,16 @@ namespace talkjsd::api {
 // As EventService.StreamMessages promises. Threads and lifetime: see Stream.
 class MessageStream final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
-                                 const talkjs::sidecar::v1::StreamMessagesRequest& request);
+  static ByteStreamReactor* Open(
+      Context& context, const grpc::CallbackServerContext& call,
+      const Admitted<talkjs::sidecar::v1::StreamMessagesRequest>& admitted);
 
   struct Parts {
+    PermitRef permit;
     std::unique_ptr<journal::Reader> reader;
     // Of a named subscription.
     std::shared_ptr<SubscriptionHold> hold;
+    bool follows_all = false;  // no sessions were named
     // The session of a stream over one; empty for several.
     std::string only_session;
     // With Opened.
@@ -41,6 +45,8 @@ class MessageStream final : public Stream {
 
   Step NextResponse();
   Step NextWhenEmpty();
+  // Takes out what the client may not see, on a stream over all sessions.
+  void LeaveOut(std::vector<journal::EventRef>& events);
   // Cuts `events` before the end of the only session.
   void LookForEnd(std::vector<journal::EventRef>& events);
 
@@ -49,6 +55,8 @@ class MessageStream final : public Stream {
   // Until it has been sent.
   std::optional<talkjs::sidecar::v1::StreamMessagesResponse> first_;
   const std::string only_session_;
+  SessionFilter filter_;
+  const bool follows_all_;
   bool session_ended_ = false;
   bool caught_up_ = false;
 };

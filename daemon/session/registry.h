@@ -65,6 +65,9 @@ class Registry {
   // created. Errors are those of SessionStore::Load and ReadBack.
   absl::Status Restore();
 
+  // For sessions that are created from now on; those that exist stay.
+  void SetMaxSessions(int max_sessions);
+
   struct Created {
     Info info;
     bool created = false;  // false: it existed

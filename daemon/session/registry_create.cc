@@ -31,7 +31,7 @@ absl::StatusOr<Registry::Created> Registry::Impl::Create(CreateRequest request) 
       if (known != id_of_key_.end()) known_id = known->second;
     }
     const size_t alive = Alive();
-    if (known_id.empty() && alive >= static_cast<size_t>(options_.max_sessions)) {
+    if (known_id.empty() && alive >= static_cast<size_t>(max_sessions_.load())) {
       return MakeError(absl::StatusCode::kResourceExhausted, v1::ERROR_REASON_LIMIT_EXCEEDED,
                        "the daemon holds " + std::to_string(alive) +
                            " sessions, its limit: destroy some, or raise --max-sessions");

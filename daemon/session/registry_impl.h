@@ -6,6 +6,7 @@
 
 #include <absl/base/thread_annotations.h>
 
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -36,6 +37,7 @@ class Registry::Impl {
  public:
   Impl(Options options, Environment environment)
       : options_(std::move(options)),
+        max_sessions_(options_.max_sessions),
         env_(environment),
         urls_(wire::UrlsForHost(options_.upstream_host)),
         pacer_(options_.connects_per_second_share),
@@ -71,6 +73,7 @@ class Registry::Impl {
   uint64_t NotifyOfChange(uint64_t version, std::function<void()> ready);
   void Cancel(uint64_t handle);
   void Stop();
+  void SetMaxSessions(int max_sessions) { max_sessions_ = max_sessions; }
 
   UnreadsBoard unreads;
   upstream::TokenBroker& token_broker() { return token_broker_; }
@@ -136,6 +139,7 @@ class Registry::Impl {
   }
 
   const Options options_;
+  std::atomic<int> max_sessions_;
   const Environment env_;
   const wire::BaseUrls urls_;
   upstream::Pacer pacer_;
