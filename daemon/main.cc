@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/access_settings.h"
 #include "daemon/admin/endpoint.h"
 #include "daemon/admin/service_manager.h"
 #include "daemon/api/server.h"
@@ -85,7 +86,10 @@ class Daemon {
     if (emulator_ != nullptr) {
       std::cout << "talkjs-emulator listening on " << upstream_host_ << "\n";
     }
-    std::cout << "talkjsd listening on " << server_->address() << std::endl;
+    for (const std::string& address : server_->addresses()) {
+      std::cout << "talkjsd listening on " << address << "\n";
+    }
+    std::cout.flush();
     if (endpoint_ != nullptr) endpoint_->SetServing(true);
     AddReloadedParts();
     manager_.Ready("serving on " + server_->address());
@@ -220,6 +224,20 @@ class Daemon {
     return absl::OkStatus();
   }
 
+  // Policies, bearer tokens and certificates.
+  absl::Status ApplyAccess(const settings::Config& values) {
+    const absl::Status policies = server_->UpdatePolicies(ToListeners(values));
+    const absl::Status secrets = server_->ReloadSecrets();
+    return policies.ok() ? secrets : policies;
+  }
+
+  absl::Status ApplyLimits(const settings::Config& values) {
+    const api::Limits limits = ToLimits(values);
+    server_->UpdateLimits(limits);
+    registry_->SetMaxSessions(limits.sessions);
+    return absl::OkStatus();
+  }
+
   void AddReloadedParts() {
     reloader_.Add({"log", [](const settings::Config& values) {
                      SetLogLevel(config::ToLogLevel(values.log().level()));
@@ -227,11 +245,11 @@ class Daemon {
                    }});
     reloader_.Add({"upstream.ca_file",
                    [this](const settings::Config& values) { return ApplyTrust(values); }});
+    reloader_.Add(
+        {"listeners", [this](const settings::Config& values) { return ApplyAccess(values); }});
     // Before the sessions, which count.
-    reloader_.Add({"limits.sessions", [this](const settings::Config& values) {
-                     registry_->SetMaxSessions(values.limits().sessions());
-                     return absl::OkStatus();
-                   }});
+    reloader_.Add(
+        {"limits", [this](const settings::Config& values) { return ApplyLimits(values); }});
     reloader_.Add(
         {"sessions", [this](const settings::Config& values) { return ApplySessions(values); }});
   }
@@ -257,14 +275,9 @@ class Daemon {
     if (const absl::Status opened = StartEndpoint(); !opened.ok()) {
       return WithContext(opened, "the admin listener");
     }
-    if (values_.listeners_size() != 1 || values_.listeners(0).policies_size() != 1 ||
-        !values_.listeners(0).policies(0).admin()) {
-      return MakeError(absl::StatusCode::kInvalidArgument,
-                       talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD,
-                       "listeners: this version has one, without policies");
-    }
     api::Server::Options options;
-    options.listen = values_.listeners(0).address();
+    options.listeners = ToListeners(values_);
+    options.limits = ToLimits(values_);
     options.upstream_mode = values_.emulator().enabled()        ? api::UpstreamMode::kEmulator
                             : values_.upstream().host().empty() ? api::UpstreamMode::kProduction
                                                                 : api::UpstreamMode::kHost;
@@ -273,7 +286,6 @@ class Daemon {
     options.drain_grace = config::ToDuration(values_.drain_timeout()) * 3 / 10;
     options.requests_path = state_directory() + "/requests.db";
     options.message_subscriptions_per_session = values_.message_subscriptions_per_session();
-    options.max_sessions = values_.limits().sessions();
     auto inherited = net::InheritedSockets::FromServiceManager();
     if (!inherited.ok()) return inherited.status();
     auto server = api::Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(),

@@ -19,6 +19,8 @@ namespace {
 constexpr char kFooter[] = R"(
 Environment:
   TALKJSD_ADDRESS    where the daemon listens, unless --address says
+  TALKJSD_CA_FILE, TALKJSD_CERT_FILE, TALKJSD_KEY_FILE, TALKJSD_BEARER_TOKEN_FILE
+                     for a daemon at HOST:PORT, unless the options of these names say
   TALKJSD_TOKEN, TALKJS_SECRET_KEY, TALKJSD_SIGNATURE
                      credentials for "session create", unless an option says;
                      the first also for "session set-token"
@@ -59,6 +61,21 @@ void AddGlobal(CLI::App& app, CommandLine& line) {
   app.add_option("--address", line.global.address,
                  "The daemon: unix:///PATH, /PATH or HOST:PORT (default: this machine's)")
       ->type_name("ADDRESS");
+  app.add_flag("--tls", line.global.tls,
+               "Use TLS with the system's authorities; the next two imply it");
+  app.add_option("--ca-file", line.global.ca_file, "Authorities of the daemon's certificate, PEM")
+      ->envname("TALKJSD_CA_FILE")
+      ->type_name("F");
+  app.add_option("--cert-file", line.global.cert_file, "Your certificate, PEM")
+      ->envname("TALKJSD_CERT_FILE")
+      ->type_name("F");
+  app.add_option("--key-file", line.global.key_file, "Its key, PEM")
+      ->envname("TALKJSD_KEY_FILE")
+      ->type_name("F");
+  app.add_option("--bearer-token-file", line.global.bearer_token_file,
+                 "Your bearer token, for a daemon at HOST:PORT")
+      ->envname("TALKJSD_BEARER_TOKEN_FILE")
+      ->type_name("F");
   app.add_flag("--json", line.global.json, "Protobuf JSON, one object a line, instead of tables");
   app.add_option("--timeout", line.global.timeout_seconds, "How long a call may take (default 10)")
       ->type_name("SECONDS")

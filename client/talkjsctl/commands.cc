@@ -63,6 +63,11 @@ std::string AddContent(const SendOptions& options, v1::SendMessageRequest* reque
 client::Client MakeClient(const GlobalOptions& global) {
   client::ClientOptions options;
   options.address = global.address;
+  options.tls = global.tls;
+  options.ca_file = global.ca_file;
+  options.cert_file = global.cert_file;
+  options.key_file = global.key_file;
+  options.bearer_token_file = global.bearer_token_file;
   options.call_timeout =
       std::chrono::milliseconds(static_cast<int64_t>(global.timeout_seconds * 1000));
   options.connect_timeout = std::min(kConnectTimeout, options.call_timeout);
@@ -79,6 +84,8 @@ int Fail(std::string_view what, const Status& status) {
   std::cout.flush();
   std::cerr << "talkjsctl: " << Escape(what) << " (" << Escape(reason) << "): " << Escape(message)
             << "\n";
+  // The daemon gives a reason; what has none was refused here, as the options make no sense.
+  if (status.code == client::Code::kInvalidArgument && status.reason.empty()) return kExitUsage;
   return status.unreachable() ? kExitUnreachable : kExitRefused;
 }
 

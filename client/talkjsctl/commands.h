@@ -28,6 +28,12 @@ enum ExitCode {
 // The options that all commands have.
 struct GlobalOptions {
   std::string address;  // empty = the default
+  bool tls = false;
+  // Paths; empty = none. Secrets are in files, never arguments.
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string bearer_token_file;
   bool json = false;
   bool verbose = false;
   double timeout_seconds = 10;

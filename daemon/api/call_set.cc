@@ -18,6 +18,11 @@ absl::Status CallSet::Add(std::shared_ptr<LiveCall> call) {
   return absl::OkStatus();
 }
 
+void CallSet::SetMax(size_t max) {
+  MutexLock lock(mutex_);
+  max_ = max;
+}
+
 void CallSet::Remove(const LiveCall* call) {
   std::shared_ptr<LiveCall> removed;  // destroyed without the lock
   std::vector<std::function<void()>> gone;

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/api/permit.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mutex.h"
 
@@ -26,6 +27,13 @@ class LiveCall {
   virtual void End(const absl::Status& status) = 0;
   // Whether it ends with this session.
   virtual bool IsOverAlone(const std::string&) const { return false; }
+
+  // What it may do; null: it is too short to be looked at again. Set before it is added to a set.
+  void SetPermit(PermitRef permit) { permit_ = std::move(permit); }
+  const PermitRef& permit() const { return permit_; }
+
+ private:
+  PermitRef permit_;
 };
 
 // Thread-safe. Holds a reference to each call until it is removed.
@@ -36,6 +44,8 @@ class CallSet {
 
   // UNAVAILABLE (DRAINING) after Drain, RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) beyond the maximum.
   absl::Status Add(std::shared_ptr<LiveCall> call);
+  // For calls that are added from now on.
+  void SetMax(size_t max);
   // Nothing if it is not in the set.
   void Remove(const LiveCall* call);
 
@@ -54,8 +64,8 @@ class CallSet {
 
  private:
   const std::string_view limit_;
-  const size_t max_;
   mutable Mutex mutex_;
+  size_t max_ ABSL_GUARDED_BY(mutex_);
   CondVar emptied_;
   struct Wait {
     std::set<const LiveCall*> left;

@@ -4,9 +4,9 @@
 
 #include <memory>
 
+#include "daemon/api/access.h"
 #include "daemon/api/call_set.h"
 #include "daemon/api/dispatcher.h"
-#include "daemon/api/peers.h"
 #include "daemon/api/request_log.h"
 #include "daemon/api/server.h"
 #include "daemon/api/subscriptions.h"
@@ -22,7 +22,7 @@ struct Context {
   Random& random;
   Metrics& metrics;
   const UnixMillis start_time;
-  PeerTable peers;
+  const std::unique_ptr<Access> access;
   CallSet streams;
   CallSet token_streams;
   CallSet calls;  // unary ones that wait for somebody

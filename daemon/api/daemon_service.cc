@@ -44,13 +44,14 @@ class DaemonService final
 
   ServerUnaryReactor* GetInfo(CallbackServerContext* call, const ByteBuffer* request,
                               ByteBuffer* response) override {
-    return Answer<v1::GetInfoRequest>(call, request, response, [this](const auto&) {
-      return absl::StatusOr<v1::GetInfoResponse>(Info());
-    });
+    return Answer<v1::GetInfoRequest>(context_, call, request, response,
+                                      [this](const auto&, const Permit& permit) {
+                                        return absl::StatusOr<v1::GetInfoResponse>(Info(permit));
+                                      });
   }
 
  private:
-  v1::GetInfoResponse Info() const {
+  v1::GetInfoResponse Info(const Permit& permit) const {
     v1::GetInfoResponse info;
     info.set_version(TALKJSD_VERSION);
     *info.mutable_start_time() = ToTimestamp(context_.start_time);
@@ -61,7 +62,9 @@ class DaemonService final
     FillLimits(*info.mutable_limits());
     FillJournal(*info.mutable_journal());
     std::map<session::State, int64_t> by_state;
-    for (const session::Info& session : context_.registry.List()) ++by_state[session.state];
+    for (const session::Info& session : context_.registry.List()) {
+      if (permit.MayUse(session)) ++by_state[session.state];
+    }
     for (const auto& [state, count] : by_state) {
       v1::SessionCount& entry = *info.add_sessions_by_state();
       entry.set_state(api::ToProto(state));
@@ -71,9 +74,10 @@ class DaemonService final
   }
 
   void FillLimits(v1::Limits& limits) const {
-    limits.set_max_sessions(context_.options.max_sessions);
-    limits.set_max_streams(static_cast<int64_t>(context_.options.max_streams));
-    limits.set_max_request_bytes(kMaxRequestBytes);
+    const api::Limits now = context_.access->quotas().limits();
+    limits.set_max_sessions(now.sessions);
+    limits.set_max_streams(static_cast<int64_t>(now.streams));
+    limits.set_max_request_bytes(now.request_bytes);
     limits.set_max_page_size(kMaxPageSize);
     limits.set_max_events_per_response(kMaxEventsPerResponse);
     limits.set_max_bytes_per_response(kMaxBytesPerResponse);

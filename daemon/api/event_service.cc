@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "daemon/api/message_stream.h"
 #include "daemon/api/services.h"
 #include "daemon/api/unary.h"
@@ -22,15 +24,15 @@ class EventService final : public Base {
   explicit EventService(Context& context) : context_(context) {}
 
   ByteStreamReactor* StreamMessages(CallbackServerContext* call, const ByteBuffer* bytes) override {
-    const auto request = Decode<v1::StreamMessagesRequest>(*bytes);
-    if (!request.ok()) return RefuseStream(request.status());
-    return MessageStream::Open(context_, *call, *request);
+    const auto admitted = Admit<v1::StreamMessagesRequest>(context_, *call, *bytes);
+    if (!admitted.ok()) return RefuseStream(admitted.status());
+    return MessageStream::Open(context_, *call, *admitted);
   }
 
   ByteStreamReactor* StreamUnreads(CallbackServerContext* call, const ByteBuffer* bytes) override {
-    const auto request = Decode<v1::StreamUnreadsRequest>(*bytes);
-    if (!request.ok()) return RefuseStream(request.status());
-    return UnreadsStream::Open(context_, *call, *request);
+    const auto admitted = Admit<v1::StreamUnreadsRequest>(context_, *call, *bytes);
+    if (!admitted.ok()) return RefuseStream(admitted.status());
+    return UnreadsStream::Open(context_, *call, *admitted);
   }
 
   ServerUnaryReactor* Acknowledge(CallbackServerContext* call, const ByteBuffer* request,
@@ -56,9 +58,22 @@ class EventService final : public Base {
     if (context_.subscriptions == nullptr) {
       return RefuseUnary(call, NotImplemented("Named subscriptions"));
     }
-    return Answer<Request>(call, bytes, response, [&](const Request& request) {
-      return (context_.subscriptions.get()->*method)(request);
-    });
+    return Answer<Request>(
+        context_, call, bytes, response, [&](const Request& request, const Permit& permit) {
+          return (context_.subscriptions.get()->*method)(request, MayUseAll(permit));
+        });
+  }
+
+  // For sets of session ids, of which an empty one means all.
+  Subscriptions::MayUse MayUseAll(const Permit& permit) const {
+    return [this, policy = permit.policy()](const std::vector<std::string>& session_ids) {
+      if (policy->CoversAll()) return true;
+      return !session_ids.empty() &&
+             std::all_of(session_ids.begin(), session_ids.end(), [&](const std::string& id) {
+               const absl::StatusOr<session::Info> info = context_.registry.Get(id);
+               return info.ok() && policy->Covers(info->app_id, info->user_id);
+             });
+    };
   }
 
   Context& context_;

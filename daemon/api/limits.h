@@ -9,8 +9,8 @@
 
 namespace talkjsd::api {
 
-// One request of any method.
-inline constexpr int kMaxRequestBytes = 4 << 20;
+// One request of any method, whatever the configuration says.
+inline constexpr int kMaxRequestBytes = 64 << 20;
 
 inline constexpr size_t kMaxIdBytes = 255;
 inline constexpr size_t kMaxAppIdBytes = 64;

@@ -11,7 +11,6 @@
 #include "daemon/api/errors.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/sessions.h"
-#include "daemon/api/validate.h"
 
 namespace talkjsd::api {
 namespace {
@@ -98,8 +97,8 @@ absl::StatusOr<Subscriptions::OpenedReader> OpenReader(Context& context,
 }  // namespace
 
 ByteStreamReactor* MessageStream::Open(Context& context, const grpc::CallbackServerContext& call,
-                                       const v1::StreamMessagesRequest& request) {
-  if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
+                                       const Admitted<v1::StreamMessagesRequest>& admitted) {
+  const v1::StreamMessagesRequest& request = admitted.request;
   const absl::StatusOr<journal::StartPosition> start = ToStart(request);
   if (!start.ok()) return RefuseStream(start.status());
   std::string id = MakeId(context);
@@ -134,8 +133,10 @@ ByteStreamReactor* MessageStream::Open(Context& context, const grpc::CallbackSer
   const std::vector<std::string> session_ids = ToSelection(request).session_ids;
   auto stream = std::make_shared<MessageStream>(
       context, std::move(id),
-      Parts{.reader = std::move(opened.reader),
+      Parts{.permit = admitted.permit,
+            .reader = std::move(opened.reader),
             .hold = hold,
+            .follows_all = session_ids.empty(),
             .only_session = session_ids.size() == 1 ? session_ids.front() : std::string(),
             .session_count = session_ids.size(),
             .first = std::move(first)});
@@ -149,7 +150,11 @@ MessageStream::MessageStream(Context& context, std::string id, Parts parts)
       hold_(std::move(parts.hold)),
       first_(std::move(parts.first)),
       only_session_(std::move(parts.only_session)),
-      session_count_(parts.session_count) {}
+      session_count_(parts.session_count),
+      filter_(context.registry, parts.permit),
+      follows_all_(parts.follows_all) {
+  SetPermit(std::move(parts.permit));
+}
 
 void MessageStream::Describe(StreamInfo& info) const {
   info.session_count = session_count_;
@@ -179,6 +184,8 @@ Stream::Step MessageStream::NextResponse() {
     CountLoss(context_.metrics, batch.status());
     return batch.status();
   }
+  const bool had_events = !batch->events.empty();
+  if (follows_all_) LeaveOut(batch->events);
   if (!only_session_.empty()) LookForEnd(batch->events);
 
   if (batch->gap.has_value()) {
@@ -197,6 +204,13 @@ Stream::Step MessageStream::NextResponse() {
     return Write{EncodeBatch(nullptr, batch->events)};
   }
   if (session_ended_) return SessionDestroyed(only_session_);
+  if (had_events) {
+    // All of it was others'. Saying so keeps the client's cursor within retention, and this thread
+    // free for others between two reads.
+    v1::StreamMessagesResponse response;
+    response.mutable_progress()->set_cursor(journal::EncodeCursor(reader_->position()));
+    return Write{Encode(response)};
+  }
   return NextWhenEmpty();
 }
 
@@ -221,6 +235,13 @@ Stream::Step MessageStream::NextWhenEmpty() {
 void MessageStream::CountWritten(size_t events) {
   written_ = events;
   context_.metrics.events_delivered->Increment(static_cast<double>(events));
+}
+
+void MessageStream::LeaveOut(std::vector<journal::EventRef>& events) {
+  if (filter_.PassesAll()) return;
+  std::erase_if(events, [this](const journal::EventRef& event) {
+    return !event->session_id.empty() && !filter_.Passes(event->session_id);
+  });
 }
 
 void MessageStream::LookForEnd(std::vector<journal::EventRef>& events) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/api/admit.h"
 #include "daemon/api/stream.h"
 #include "daemon/api/subscriptions.h"
 #include "daemon/journal/journal.h"
@@ -16,13 +17,16 @@ namespace talkjsd::api {
 // As EventService.StreamMessages promises. Threads and lifetime: see Stream.
 class MessageStream final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
-                                 const talkjs::sidecar::v1::StreamMessagesRequest& request);
+  static ByteStreamReactor* Open(
+      Context& context, const grpc::CallbackServerContext& call,
+      const Admitted<talkjs::sidecar::v1::StreamMessagesRequest>& admitted);
 
   struct Parts {
+    PermitRef permit;
     std::unique_ptr<journal::Reader> reader;
     // Of a named subscription.
     std::shared_ptr<SubscriptionHold> hold;
+    bool follows_all = false;  // no sessions were named
     // The session of a stream over one; empty for several.
     std::string only_session;
     size_t session_count = 0;  // 0: all
@@ -44,6 +48,8 @@ class MessageStream final : public Stream {
   Step NextResponse();
   Step NextWhenEmpty();
   void CountWritten(size_t events);
+  // Takes out what the client may not see, on a stream over all sessions.
+  void LeaveOut(std::vector<journal::EventRef>& events);
   // Cuts `events` before the end of the only session.
   void LookForEnd(std::vector<journal::EventRef>& events);
 
@@ -53,6 +59,8 @@ class MessageStream final : public Stream {
   std::optional<talkjs::sidecar::v1::StreamMessagesResponse> first_;
   const std::string only_session_;
   const size_t session_count_;
+  SessionFilter filter_;
+  const bool follows_all_;
   bool session_ended_ = false;
   bool caught_up_ = false;
   size_t written_ = 0;  // events of the present step

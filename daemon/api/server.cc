@@ -4,26 +4,22 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <grpcpp/server_posix.h>
 #include <prometheus/gauge.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "daemon/api/address.h"
+#include "daemon/api/access.h"
 #include "daemon/api/call_log.h"
 #include "daemon/api/context.h"
+#include "daemon/api/front_door.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/services.h"
 #include "daemon/api/stream.h"
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
-#include "daemon/net/inherited_sockets.h"
-#include "daemon/net/unix_listener.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 
 namespace talkjsd::api {
@@ -31,6 +27,8 @@ namespace {
 
 constexpr int kDispatcherThreads = 2;
 constexpr Duration kTickInterval = std::chrono::milliseconds(500);
+// Connections that are closed are forgotten every so many ticks, or when their number matters.
+constexpr int kTicksPerSweep = 10;
 
 // In milliseconds (GRPC_ARG_*).
 constexpr int kMinPingInterval = 10'000;
@@ -51,10 +49,18 @@ int Millis(Duration duration) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
+// Of a request: what is larger than this gRPC refuses by itself, before it has read it.
+int64_t HardRequestBytes(const Limits& limits) {
+  return std::min<int64_t>(2 * limits.request_bytes, kMaxRequestBytes);
+}
+
 void Configure(grpc::ServerBuilder& builder, const Server::Options& options) {
-  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
-  // It is also what ends a connection that never speaks: sockets handed to gRPC have no handshake
-  // timeout.
+  // Above the limit, so that it is ours to say what is wrong.
+  builder.SetMaxReceiveMessageSize(static_cast<int>(HardRequestBytes(options.limits)));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             Millis(options.limits.idle_handshake));
+  // It is also what ends a connection that begins to speak and does not go on: sockets handed to
+  // gRPC have no handshake timeout.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(options.keepalive_time));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -71,18 +77,11 @@ void Configure(grpc::ServerBuilder& builder, const Server::Options& options) {
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
 }
 
-// The socket's own directory, one level: whoever configures a deeper path makes it.
-void MakeParent(const std::string& path) {
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  // Failure shows when the socket is bound, with path and cause.
-  static_cast<void>(::mkdir(parent.c_str(), 0755));
-}
-
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(Options options, Environment environment)
+  Impl(Options options, Environment environment, std::unique_ptr<Access> access)
       : context_{.options = options,
                  .registry = environment.registry,
                  .journal = environment.journal,
@@ -90,9 +89,9 @@ class Server::Impl {
                  .random = environment.random,
                  .metrics = environment.metrics,
                  .start_time = environment.clock.WallMillis(),
-                 .peers = {},
-                 .streams = CallSet("max_streams", options.max_streams),
-                 .token_streams = CallSet("max_streams", options.max_streams),
+                 .access = std::move(access),
+                 .streams = CallSet("max_streams", options.limits.streams),
+                 .token_streams = CallSet("max_streams", options.limits.streams),
                  .calls = CallSet("", 0),
                  .subscriptions = environment.positions == nullptr
                                       ? nullptr
@@ -104,11 +103,10 @@ class Server::Impl {
         inherited_(environment.inherited) {}
 
   absl::Status Start() {
-    const absl::StatusOr<std::string> path = ParseUnixAddress(context_.options.listen);
-    if (!path.ok()) return path.status();
-    absl::StatusOr<std::unique_ptr<net::UnixListener>> listener = Listen(*path);
-    if (!listener.ok()) return listener.status();
-    listener_ = *std::move(listener);
+    absl::StatusOr<std::unique_ptr<FrontDoor>> door =
+        FrontDoor::Open(context_.options.listeners, *context_.access, inherited_);
+    if (!door.ok()) return door.status();
+    door_ = *std::move(door);
     if (const absl::Status opened = OpenRequests(); !opened.ok()) return opened;
     InstallPlugins();
     for (auto make : {MakeSessionService, MakeUserService, MakeConversationService,
@@ -119,6 +117,7 @@ class Server::Impl {
     Configure(builder, context_.options);
     AddCallLog(builder, context_.metrics, context_.random);
     for (const auto& service : services_) builder.RegisterService(service.get());
+    door_->Prepare(builder);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
       return MakeError(absl::StatusCode::kInternal, talkjs::sidecar::v1::ERROR_REASON_INTERNAL,
@@ -131,18 +130,30 @@ class Server::Impl {
           "talkjs.sidecar.v1.EventService", "talkjs.sidecar.v1.DaemonService"}) {
       server_->GetHealthCheckService()->SetServingStatus(name, true);
     }
-    listener_->Start([this](int fd, net::PeerCredentials peer) {
-      context_.peers.Set(fd, peer);
-      grpc::AddInsecureChannelFromFd(server_.get(), fd);
-    });
-    return absl::OkStatus();
+    return door_->Start(*server_);
   }
 
-  absl::StatusOr<std::unique_ptr<net::UnixListener>> Listen(const std::string& path) {
-    const int fd = inherited_ == nullptr ? -1 : inherited_->Take(path);
-    if (fd >= 0) return net::UnixListener::Adopt(fd, path);
-    MakeParent(path);
-    return net::UnixListener::Open(path, context_.options.socket_group);
+  absl::Status UpdatePolicies(const std::vector<ListenerOptions>& listeners) {
+    const absl::Status set = context_.access->SetPolicies(listeners);
+    if (set.ok()) RenewStreams();
+    return set;
+  }
+
+  absl::Status ReloadSecrets() {
+    bool changed = false;
+    const absl::Status tokens = context_.access->RefreshTokens(/*force=*/true, &changed);
+    if (changed) RenewStreams();
+    const absl::Status certificates = door_->CheckCertificates();
+    return tokens.ok() ? certificates : tokens;
+  }
+
+  void UpdateLimits(Limits limits) {
+    limits.request_bytes =
+        std::min(limits.request_bytes, HardRequestBytes(context_.options.limits));
+    context_.access->quotas().SetLimits(limits);
+    context_.streams.SetMax(limits.streams);
+    context_.token_streams.SetMax(limits.streams);
+    door_->SetPatience(limits.idle_handshake);
   }
 
   absl::Status OpenRequests() {
@@ -160,7 +171,7 @@ class Server::Impl {
   void Drain() {
     if (drained_ || server_ == nullptr) return;
     drained_ = true;
-    listener_->Stop();
+    door_->Stop();
     server_->GetHealthCheckService()->Shutdown();
     context_.calls.Drain();
     context_.streams.Drain();
@@ -182,7 +193,7 @@ class Server::Impl {
     context_.dispatcher.Stop();
   }
 
-  const std::string& address() const { return context_.options.listen; }
+  const std::vector<std::string>& addresses() const { return door_->addresses(); }
   std::vector<StreamInfo> Streams() const {
     const MonoTime now = context_.clock.Now();
     std::vector<StreamInfo> streams;
@@ -205,7 +216,24 @@ class Server::Impl {
     const std::function<void()> alive_;
   };
 
+  // Streams go on under the policies as they are now, or end.
+  void RenewStreams() {
+    for (const CallSet* set : {&context_.streams, &context_.token_streams}) {
+      for (const auto& call : set->All()) {
+        if (call->permit() == nullptr) continue;
+        const absl::Status renewed = context_.access->Renew(*call->permit());
+        if (!renewed.ok()) call->End(renewed);
+      }
+    }
+  }
+
   void Tick() {
+    context_.access->quotas().Tick();
+    if (++ticks_ % kTicksPerSweep == 0) context_.access->connections().Count();
+    bool changed = false;
+    // What is wrong with a file is in the log.
+    context_.access->RefreshTokens(/*force=*/false, &changed).IgnoreError();
+    if (changed) RenewStreams();
     const MonoTime now = context_.clock.Now();
     int stalled = 0;
     uint64_t lag_events = 0;
@@ -227,24 +255,33 @@ class Server::Impl {
 
   Context context_;
   net::InheritedSockets* const inherited_;
-  std::unique_ptr<net::UnixListener> listener_;
+  std::unique_ptr<FrontDoor> door_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
   bool drained_ = false;
+  int ticks_ = 0;  // of Tick
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Options options, Environment environment) {
-  auto impl = std::make_unique<Impl>(std::move(options), environment);
+  absl::StatusOr<std::unique_ptr<Access>> access =
+      Access::Make(options.listeners, options.limits, environment.registry, environment.clock);
+  if (!access.ok()) return access.status();
+  auto impl = std::make_unique<Impl>(std::move(options), environment, *std::move(access));
   if (const absl::Status started = impl->Start(); !started.ok()) return started;
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-const std::string& Server::address() const { return impl_->address(); }
+const std::vector<std::string>& Server::addresses() const { return impl_->addresses(); }
 void Server::Drain() { impl_->Drain(); }
 std::vector<StreamInfo> Server::Streams() const { return impl_->Streams(); }
 void Server::Ping(std::function<void()> alive) { impl_->Ping(std::move(alive)); }
+absl::Status Server::UpdatePolicies(const std::vector<ListenerOptions>& listeners) {
+  return impl_->UpdatePolicies(listeners);
+}
+absl::Status Server::ReloadSecrets() { return impl_->ReloadSecrets(); }
+void Server::UpdateLimits(const Limits& limits) { impl_->UpdateLimits(limits); }
 
 }  // namespace talkjsd::api

@@ -1,4 +1,4 @@
-// The gRPC server on its listener: what local clients talk to.
+// The gRPC server on its listeners: what clients talk to.
 #ifndef TALKJSD_API_SERVER_H_
 #define TALKJSD_API_SERVER_H_
 
@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/api/listener_options.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/random.h"
@@ -44,11 +45,9 @@ struct StreamInfo {
 class Server {
  public:
   struct Options {
-    std::string listen;  // unix:///absolute/path
-    // Members of this group may connect, where it exists.
-    std::string socket_group = "talkjsd";
-    // Event streams and watches open at once; 0 = no limit.
-    size_t max_streams = 10'000;
+    // At least one.
+    std::vector<ListenerOptions> listeners;
+    Limits limits;
     // How long a drain waits for streams to take their last write and their end; at most 2 s.
     Duration drain_grace = std::chrono::milliseconds(1500);
     // A connection on which nothing has come for so long is asked whether it lives, and closed when
@@ -61,7 +60,6 @@ class Server {
     // Where the request_ids of SendMessage are kept; empty: in memory.
     std::string requests_path;
     int message_subscriptions_per_session = 30;
-    int max_sessions = 10'000;
   };
   struct Environment {
     session::Registry& registry;
@@ -82,8 +80,24 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // "unix:///run/talkjsd/talkjsd.sock"
-  const std::string& address() const;
+  // Of the listeners, in their order, with the ports that were picked:
+  // "unix:///run/talkjsd/talkjsd.sock", "127.0.0.1:41233".
+  const std::vector<std::string>& addresses() const;
+  const std::string& address() const { return addresses().front(); }
+
+  // The policies of the listeners, found by ListenerOptions::address, as they shall be from now on;
+  // nothing else of the options is looked at, and listeners that are not there are passed over.
+  // Streams whose policy does not allow them any more end within 1 s with PERMISSION_DENIED
+  // (ACCESS_DENIED). All or nothing: INVALID_ARGUMENT (INVALID_FIELD) says what is wrong.
+  absl::Status UpdatePolicies(const std::vector<ListenerOptions>& listeners);
+  // Reads the files of bearer tokens, which are otherwise read when they have changed; streams
+  // whose token is gone end within 1 s. Checks the files of certificates, which gRPC reads by
+  // itself within a second of their change. Where a file is wrong, what was read before holds, and
+  // the error says so.
+  absl::Status ReloadSecrets();
+  // For what is new from now on. A request_bytes of more than twice that of the start counts as
+  // that.
+  void UpdateLimits(const Limits& limits);
 
   // Ends the service within 3 s: nobody new is accepted, health turns NOT_SERVING, each call in
   // progress ends with UNAVAILABLE (DRAINING) and RetryInfo; what a stuck client does not take is

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "daemon/api/advice.h"
+#include "daemon/api/audit.h"
 #include "daemon/api/convert.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/push.h"
@@ -11,7 +12,6 @@
 #include "daemon/api/sessions.h"
 #include "daemon/api/token_stream.h"
 #include "daemon/api/unary.h"
-#include "daemon/base/log.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 #include "talkjs/sidecar/v1/session_service.grpc.pb.h"
 
@@ -44,10 +44,11 @@ class SessionService final : public Base {
   ServerUnaryReactor* CreateSession(CallbackServerContext* call, const ByteBuffer* request,
                                     ByteBuffer* response) override {
     return Answer<v1::CreateSessionRequest>(
-        call, request, response, [&](const v1::CreateSessionRequest& create) {
+        context_, call, request, response,
+        [&](const v1::CreateSessionRequest& create, const Permit& permit) {
           absl::StatusOr<v1::CreateSessionResponse> created = CreateOnce(create);
           if (created.ok() && created->created()) {
-            LogCaller("session created", created->session().session_id(), *call);
+            LogPeer("session created", created->session().session_id(), permit.identity());
           }
           return created;
         });
@@ -56,7 +57,7 @@ class SessionService final : public Base {
   ServerUnaryReactor* GetSession(CallbackServerContext* call, const ByteBuffer* request,
                                  ByteBuffer* response) override {
     return Answer<v1::GetSessionRequest>(
-        call, request, response,
+        context_, call, request, response,
         [this](const v1::GetSessionRequest& get) -> absl::StatusOr<v1::GetSessionResponse> {
           return WithSession<v1::GetSessionResponse>(context_.registry.GetAlive(get.session_id()),
                                                      get.session_id());
@@ -66,24 +67,28 @@ class SessionService final : public Base {
   ServerUnaryReactor* ListSessions(CallbackServerContext* call, const ByteBuffer* request,
                                    ByteBuffer* response) override {
     return Answer<v1::ListSessionsRequest>(
-        call, request, response, [this](const v1::ListSessionsRequest& list) {
+        context_, call, request, response,
+        [this](const v1::ListSessionsRequest& list, const Permit& permit) {
           uint64_t version = 0;  // before everything: all sessions, destroyed ones included
-          return ListPage(list, context_.registry.ChangesSince(&version));
+          std::vector<session::Info> sessions = context_.registry.ChangesSince(&version);
+          std::erase_if(sessions, [&](const auto& info) { return !permit.MayUse(info); });
+          return ListPage(list, std::move(sessions));
         });
   }
 
   ByteStreamReactor* WatchSessions(CallbackServerContext* call, const ByteBuffer* bytes) override {
-    const auto request = Decode<v1::WatchSessionsRequest>(*bytes);
-    if (!request.ok()) return RefuseStream(request.status());
-    return SessionWatch::Open(context_, *call, *request);
+    const auto admitted = Admit<v1::WatchSessionsRequest>(context_, *call, *bytes);
+    if (!admitted.ok()) return RefuseStream(admitted.status());
+    return SessionWatch::Open(context_, *call, *admitted);
   }
 
   ServerUnaryReactor* DestroySession(CallbackServerContext* call, const ByteBuffer* request,
                                      ByteBuffer* response) override {
     return AnswerLater<v1::DestroySessionRequest>(
         context_, call, request, response,
-        [&](const v1::DestroySessionRequest& destroy, PendingCallRef pending) {
-          LogCaller("session to be destroyed", destroy.session_id(), *call);
+        [&](const v1::DestroySessionRequest& destroy, PendingCallRef pending,
+            const Permit& permit) {
+          LogPeer("session to be destroyed", destroy.session_id(), permit.identity());
           context_.registry.Destroy(
               destroy.session_id(), [this, id = destroy.session_id(),
                                      pending = std::move(pending)](const absl::Status& done) {
@@ -104,19 +109,21 @@ class SessionService final : public Base {
 
   ServerUnaryReactor* SetMe(CallbackServerContext* call, const ByteBuffer* request,
                             ByteBuffer* response) override {
-    return Answer<v1::SetMeRequest>(
-        call, request, response,
-        [&](const v1::SetMeRequest& set) -> absl::StatusOr<v1::SetMeResponse> {
-          absl::StatusOr<v1::SetMeResponse> done = SetUser(set);
-          if (done.ok()) LogCaller("session's user set", set.session_id(), *call);
-          return done;
-        });
+    return Answer<v1::SetMeRequest>(context_, call, request, response,
+                                    [&](const v1::SetMeRequest& set,
+                                        const Permit& permit) -> absl::StatusOr<v1::SetMeResponse> {
+                                      absl::StatusOr<v1::SetMeResponse> done = SetUser(set);
+                                      if (done.ok())
+                                        LogPeer("session's user set", set.session_id(),
+                                                permit.identity());
+                                      return done;
+                                    });
   }
 
   ServerUnaryReactor* SetToken(CallbackServerContext* call, const ByteBuffer* request,
                                ByteBuffer* response) override {
     return Answer<v1::SetTokenRequest>(
-        call, request, response,
+        context_, call, request, response,
         [this](const v1::SetTokenRequest& set) -> absl::StatusOr<v1::SetTokenResponse> {
           return WithSession<v1::SetTokenResponse>(
               context_.registry.SetToken(set.session_id(), Secret(set.token())), set.session_id());
@@ -239,13 +246,6 @@ class SessionService final : public Base {
   static absl::Status WithFacts(const absl::Status& status) {
     if (ReasonOf(status) != v1::ERROR_REASON_LIMIT_EXCEEDED) return status;
     return WithMetadata(status, "limit", "max_sessions");
-  }
-
-  void LogCaller(std::string_view event, const std::string& session_id,
-                 const CallbackServerContext& call) const {
-    const auto peer = context_.peers.Find(call.peer());
-    if (!peer.has_value()) return LogInfo(event, {{"session", session_id}});
-    LogInfo(event, {{"session", session_id}, {"uid", peer->uid}, {"pid", peer->pid}});
   }
 
   Context& context_;

@@ -5,7 +5,6 @@
 
 #include "daemon/api/codec.h"
 #include "daemon/api/convert.h"
-#include "daemon/api/validate.h"
 
 namespace talkjsd::api {
 namespace {
@@ -18,26 +17,28 @@ constexpr int kSessionsPerResponse = 256;
 }  // namespace
 
 ByteStreamReactor* SessionWatch::Open(Context& context, const grpc::CallbackServerContext& call,
-                                      const v1::WatchSessionsRequest& request) {
-  if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
-  for (const std::string& id : request.session_ids()) {
+                                      const Admitted<v1::WatchSessionsRequest>& admitted) {
+  for (const std::string& id : admitted.request.session_ids()) {
     const absl::StatusOr<session::Info> info = context.registry.GetAlive(id);
     if (!info.ok()) return RefuseStream(WithMetadata(info.status(), "session_id", id));
   }
-  return Launch(std::make_shared<SessionWatch>(context, request), call);
+  return Launch(std::make_shared<SessionWatch>(context, admitted), call);
 }
 
-SessionWatch::SessionWatch(Context& context, const v1::WatchSessionsRequest& request)
+SessionWatch::SessionWatch(Context& context, const Admitted<v1::WatchSessionsRequest>& admitted)
     : Stream(context, context.metrics.session_streams, "sessions"),
-      session_ids_(request.session_ids().begin(), request.session_ids().end()),
-      app_id_(request.app_id()) {}
+      session_ids_(admitted.request.session_ids().begin(), admitted.request.session_ids().end()),
+      app_id_(admitted.request.app_id()) {
+  SetPermit(admitted.permit);
+}
 
 void SessionWatch::Collect() {
   const bool is_first = version_ == 0;
   pending_ = context_.registry.ChangesSince(&version_);
   next_ = 0;
   std::erase_if(pending_, [&](const session::Info& info) {
-    return (!session_ids_.empty() && session_ids_.count(info.session_id) == 0) ||
+    return !permit()->MayUse(info) ||
+           (!session_ids_.empty() && session_ids_.count(info.session_id) == 0) ||
            (!app_id_.empty() && info.app_id != app_id_) ||
            (is_first && info.state == session::State::kDestroyed);
   });

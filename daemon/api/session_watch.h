@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/api/admit.h"
 #include "daemon/api/stream.h"
 #include "daemon/session/registry.h"
 #include "talkjs/sidecar/v1/session_service.pb.h"
@@ -15,10 +16,12 @@ namespace talkjsd::api {
 // As SessionService.WatchSessions promises. Threads and lifetime: see Stream.
 class SessionWatch final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
-                                 const talkjs::sidecar::v1::WatchSessionsRequest& request);
+  static ByteStreamReactor* Open(
+      Context& context, const grpc::CallbackServerContext& call,
+      const Admitted<talkjs::sidecar::v1::WatchSessionsRequest>& admitted);
 
-  SessionWatch(Context& context, const talkjs::sidecar::v1::WatchSessionsRequest& request);
+  SessionWatch(Context& context,
+               const Admitted<talkjs::sidecar::v1::WatchSessionsRequest>& admitted);
 
  private:
   void Describe(StreamInfo& info) const override {

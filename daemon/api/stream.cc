@@ -9,7 +9,6 @@
 #include "daemon/api/call_log.h"
 #include "daemon/api/errors.h"
 #include "daemon/api/limits.h"
-#include "daemon/api/peers.h"
 #include "daemon/base/log.h"
 
 namespace talkjsd::api {
@@ -83,7 +82,14 @@ ByteStreamReactor* Stream::Launch(std::shared_ptr<Stream> stream,
   {
     MutexLock lock(reactor->mutex_);
     reactor->self_ = std::move(stream);
-    if (const std::optional<int> fd = DescriptorOf(call.peer())) reactor->socket_.emplace(*fd);
+    if (const auto connection = reactor->context_.access->connections().Find(call.peer())) {
+      reactor->socket_.emplace(connection->fd);
+    }
+  }
+  // The rules may have changed between the stream's admission and its place in the set.
+  if (reactor->permit() != nullptr) {
+    const absl::Status allowed = reactor->context_.access->RenewIfOld(*reactor->permit());
+    if (!allowed.ok()) reactor->End(allowed);
   }
   // What is written before gRPC knows the reactor waits inside it.
   reactor->Run();

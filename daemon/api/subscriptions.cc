@@ -57,6 +57,12 @@ v1::Subscription SelectionOf(const v1::StreamMessagesRequest& request) {
   return selection;
 }
 
+std::vector<std::string> SessionsOf(const journal::Positions::Subscription& subscription) {
+  v1::Subscription selection;
+  selection.ParseFromString(subscription.selection);
+  return {selection.session_ids().begin(), selection.session_ids().end()};
+}
+
 absl::Status CheckSameSelection(const journal::Positions::Subscription& known,
                                 const v1::Subscription& wanted) {
   v1::Subscription stored;
@@ -174,16 +180,17 @@ void Subscriptions::Release(const SubscriptionHold& hold) {
 }
 
 absl::StatusOr<v1::AcknowledgeResponse> Subscriptions::Acknowledge(
-    const v1::AcknowledgeRequest& request) {
+    const v1::AcknowledgeRequest& request, const MayUse& may_use) {
   const absl::StatusOr<journal::Cursor> cursor = journal::DecodeCursor(request.cursor());
   if (!cursor.ok()) return cursor.status();
   const std::optional<uint64_t> to = journal_.Resolve(*cursor);
+  const auto known = positions_.FindSubscription(request.name());
+  if (!known.has_value() || !may_use(SessionsOf(*known))) {
+    return SubscriptionNotFound(request.name());
+  }
   MutexLock lock(mutex_);
   const auto held = holds_.find(request.name());
   if (held == holds_.end() || held->second->stream_id() != request.stream_id()) {
-    if (!positions_.FindSubscription(request.name()).has_value()) {
-      return SubscriptionNotFound(request.name());
-    }
     return MakeError(absl::StatusCode::kFailedPrecondition, v1::ERROR_REASON_STREAM_ID_STALE,
                      "the stream_id is not that of the stream which has the named subscription " +
                          request.name() +
@@ -231,7 +238,7 @@ v1::Subscription Subscriptions::ToProto(const journal::Positions::Subscription& 
 }
 
 absl::StatusOr<v1::ListSubscriptionsResponse> Subscriptions::List(
-    const v1::ListSubscriptionsRequest& request) {
+    const v1::ListSubscriptionsRequest& request, const MayUse& may_use) {
   std::string after;
   if (!request.page_token().empty() &&
       (!absl::WebSafeBase64Unescape(request.page_token(), &after) || after.empty())) {
@@ -242,7 +249,7 @@ absl::StatusOr<v1::ListSubscriptionsResponse> Subscriptions::List(
       request.page_size() == 0 ? kDefaultPageSize : std::min(request.page_size(), kMaxPageSize);
   v1::ListSubscriptionsResponse response;
   for (const auto& subscription : positions_.Subscriptions()) {
-    if (subscription.name <= after) continue;
+    if (subscription.name <= after || !may_use(SessionsOf(subscription))) continue;
     if (response.subscriptions_size() == page_size) {
       response.set_next_page_token(
           absl::WebSafeBase64Escape(response.subscriptions(page_size - 1).name()));
@@ -254,8 +261,11 @@ absl::StatusOr<v1::ListSubscriptionsResponse> Subscriptions::List(
 }
 
 absl::StatusOr<v1::DeleteSubscriptionResponse> Subscriptions::Delete(
-    const v1::DeleteSubscriptionRequest& request) {
+    const v1::DeleteSubscriptionRequest& request, const MayUse& may_use) {
   MutexLock opening(open_mutex_);
+  const auto known = positions_.FindSubscription(request.name());
+  if (known.has_value() && !may_use(SessionsOf(*known)))
+    return SubscriptionNotFound(request.name());
   const absl::StatusOr<bool> deleted = positions_.DeleteSubscription(request.name());
   if (!deleted.ok()) return deleted.status();
   if (!*deleted) return SubscriptionNotFound(request.name());

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "daemon/api/call_set.h"
 #include "daemon/base/clock.h"
@@ -80,13 +81,17 @@ class Subscriptions {
   // The stream is over. Nothing if another one has the subscription by now.
   void Release(const SubscriptionHold& hold);
 
+  // Whether the caller may use all of these sessions; empty: all that there are and will be. For
+  // others' subscriptions the methods are as if they did not exist.
+  using MayUse = std::function<bool(const std::vector<std::string>& session_ids)>;
+
   // The methods of the API, of validated requests; errors are there.
   absl::StatusOr<talkjs::sidecar::v1::AcknowledgeResponse> Acknowledge(
-      const talkjs::sidecar::v1::AcknowledgeRequest& request);
+      const talkjs::sidecar::v1::AcknowledgeRequest& request, const MayUse& may_use);
   absl::StatusOr<talkjs::sidecar::v1::ListSubscriptionsResponse> List(
-      const talkjs::sidecar::v1::ListSubscriptionsRequest& request);
+      const talkjs::sidecar::v1::ListSubscriptionsRequest& request, const MayUse& may_use);
   absl::StatusOr<talkjs::sidecar::v1::DeleteSubscriptionResponse> Delete(
-      const talkjs::sidecar::v1::DeleteSubscriptionRequest& request);
+      const talkjs::sidecar::v1::DeleteSubscriptionRequest& request, const MayUse& may_use);
 
   // From time to time, on any thread: those that are open count as used, and metrics are set.
   void Tick(MonoTime now);

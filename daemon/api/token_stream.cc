@@ -30,7 +30,13 @@ google::protobuf::Duration ToProto(Duration duration) {
 }  // namespace
 
 TokenStreamReactor* TokenStream::Launch(Context& context, const grpc::CallbackServerContext& call) {
-  auto stream = std::make_shared<TokenStream>(context, call.peer());
+  absl::StatusOr<PermitRef> permit =
+      context.access->Begin(call, MethodOf<v1::ProvideTokensRequest>());
+  absl::Status admitted = permit.status();
+  if (admitted.ok()) admitted = context.access->Grant(**permit, Right::kSupplyTokens, {});
+  if (admitted.ok()) admitted = CheckQuota(context, **permit);
+  if (!admitted.ok()) return new Refusal<TokenStreamReactor>(ToGrpcStatus(admitted));
+  auto stream = std::make_shared<TokenStream>(context, *std::move(permit));
   TokenStream* const reactor = stream.get();
   if (const absl::Status added = context.token_streams.Add(stream); !added.ok()) {
     return new Refusal<TokenStreamReactor>(ToGrpcStatus(added));
@@ -40,12 +46,15 @@ TokenStreamReactor* TokenStream::Launch(Context& context, const grpc::CallbackSe
     MutexLock lock(reactor->mutex_);
     reactor->self_ = std::move(stream);
   }
+  const absl::Status allowed = context.access->RenewIfOld(*reactor->permit());
+  if (!allowed.ok()) reactor->End(allowed);
   reactor->StartRead(&reactor->in_);
   return reactor;
 }
 
-TokenStream::TokenStream(Context& context, std::string peer)
-    : context_(context), peer_(std::move(peer)) {}
+TokenStream::TokenStream(Context& context, PermitRef permit) : context_(context) {
+  SetPermit(std::move(permit));
+}
 
 void TokenStream::OnReadDone(bool ok) {
   if (!ok) {
@@ -54,7 +63,8 @@ void TokenStream::OnReadDone(bool ok) {
     return;
   }
   absl::StatusOr<v1::ProvideTokensRequest> request = Decode<v1::ProvideTokensRequest>(in_);
-  absl::Status status = request.status();
+  absl::Status status = CheckSize(context_, in_);
+  if (status.ok()) status = request.status();
   if (status.ok()) status = Validate(*request);
   if (status.ok()) status = Take(*request);
   in_.Clear();
@@ -96,18 +106,23 @@ absl::Status TokenStream::Take(const v1::ProvideTokensRequest& request) {
 
 absl::Status TokenStream::Register(const v1::TokenRegistration& registration) {
   const std::string& name = registration.provider_name();
+  const absl::Status granted =
+      context_.access->Grant(*permit(), Right::kSupplyTokens, SubjectOf(registration));
+  if (!granted.ok()) return granted;
   for (const std::string& id : registration.session_ids()) {
     const absl::Status may = context_.registry.CheckProvider(id, name);
     if (!may.ok()) return WithMetadata(may, "session_id", id);
   }
   const std::set<std::string> ids(registration.session_ids().begin(),
                                   registration.session_ids().end());
-  const uint64_t provider =
-      context_.registry.token_broker().Register(name, ids, [weak = weak_from_this()] {
+  const uint64_t provider = context_.registry.token_broker().Register(
+      name, ids,
+      [weak = weak_from_this()] {
         const std::shared_ptr<TokenStream> stream = weak.lock();
         if (stream != nullptr) stream->context_.dispatcher.Post(stream);
-      });
-  LogInfo("token provider registered", {{"name", name}, {"peer", peer_}});
+      },
+      MayServe());
+  LogInfo("token provider registered", {{"name", name}, {"peer", PeerKey(permit()->identity())}});
   bool is_over = false;
   {
     MutexLock lock(mutex_);
@@ -118,6 +133,12 @@ absl::Status TokenStream::Register(const v1::TokenRegistration& registration) {
   if (is_over) Leave();
   Pump();
   return absl::OkStatus();
+}
+
+upstream::TokenBroker::MayServe TokenStream::MayServe() const {
+  return [permit = permit()](const upstream::TokenBroker::Member& member) {
+    return permit->policy()->Covers(member.app_id, member.user_id);
+  };
 }
 
 void TokenStream::Run() { Pump(); }
@@ -197,7 +218,7 @@ void TokenStream::Leave() {
   }
   if (provider == 0) return;
   context_.registry.token_broker().Unregister(provider);
-  LogInfo("token provider left", {{"peer", peer_}});
+  LogInfo("token provider left", {{"peer", PeerKey(permit()->identity())}});
 }
 
 void TokenStream::OnDone() {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/api/admit.h"
 #include "daemon/api/call_set.h"
 #include "daemon/api/context.h"
 #include "daemon/api/dispatcher.h"
@@ -32,7 +33,7 @@ class TokenStream final : public TokenStreamReactor,
   // The reactor for gRPC: the stream, reading, or a refusal (drain, too many streams).
   static TokenStreamReactor* Launch(Context& context, const grpc::CallbackServerContext& call);
 
-  TokenStream(Context& context, std::string peer);
+  TokenStream(Context& context, PermitRef permit);
 
   void End(const absl::Status& status) override;
 
@@ -46,6 +47,8 @@ class TokenStream final : public TokenStreamReactor,
   // What is wrong with a message ends the stream.
   absl::Status Take(const talkjs::sidecar::v1::ProvideTokensRequest& request);
   absl::Status Register(const talkjs::sidecar::v1::TokenRegistration& registration);
+  // Of the sessions that it names, or of all: those that its policy covers at the time.
+  upstream::TokenBroker::MayServe MayServe() const;
   // Writes, or finishes, if nothing is being written.
   void Pump();
   // What is to be written now; nullopt: nothing.
@@ -54,7 +57,6 @@ class TokenStream final : public TokenStreamReactor,
   void EndWith(grpc::Status status);
 
   Context& context_;
-  const std::string peer_;  // for the log
   grpc::ByteBuffer in_;
   grpc::ByteBuffer out_;  // while writing_
 

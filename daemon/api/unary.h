@@ -1,4 +1,4 @@
-// Unary methods: decode, validate, answer; at once or when somebody else is done.
+// Unary methods: admit, answer; at once or when somebody else is done.
 #ifndef TALKJSD_API_UNARY_H_
 #define TALKJSD_API_UNARY_H_
 
@@ -6,13 +6,14 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "daemon/api/admit.h"
 #include "daemon/api/call_log.h"
 #include "daemon/api/codec.h"
 #include "daemon/api/context.h"
 #include "daemon/api/errors.h"
-#include "daemon/api/validate.h"
 
 namespace talkjsd::api {
 
@@ -65,15 +66,22 @@ class PendingCall final : public LiveCall, public std::enable_shared_from_this<P
 
 using PendingCallRef = std::shared_ptr<PendingCall>;
 
-// handler: absl::StatusOr<Response>(const Request&), for what is answered at once.
+// handler: absl::StatusOr<Response>(const Request&), or (const Request&, Permit&), for what is
+// answered at once.
 template <typename Request, typename Handler>
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* call, const grpc::ByteBuffer* bytes,
-                                 grpc::ByteBuffer* response, const Handler& handler) {
-  const absl::StatusOr<Request> request = Decode<Request>(*bytes);
-  if (!request.ok()) return RefuseUnary(call, request.status());
-  if (const absl::Status valid = Validate(*request); !valid.ok()) return RefuseUnary(call, valid);
-  const LogScope scope(CallFields(*call, *request));
-  const auto answer = handler(*request);
+grpc::ServerUnaryReactor* Answer(Context& context, grpc::CallbackServerContext* call,
+                                 const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
+                                 const Handler& handler) {
+  const absl::StatusOr<Admitted<Request>> admitted = Admit<Request>(context, *call, *bytes);
+  if (!admitted.ok()) return RefuseUnary(call, admitted.status());
+  const LogScope scope(CallFields(*call, admitted->request));
+  const auto answer = [&] {
+    if constexpr (std::is_invocable_v<Handler, const Request&, Permit&>) {
+      return handler(admitted->request, *admitted->permit);
+    } else {
+      return handler(admitted->request);
+    }
+  }();
   if (!answer.ok()) return RefuseUnary(call, answer.status());
   *response = Encode(*answer);
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
@@ -81,18 +89,22 @@ grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* call, const grpc::
   return reactor;
 }
 
-// handler: void(const Request&, PendingCallRef), which has the call answered, once, perhaps before
-// it returns.
+// handler: void(const Request&, PendingCallRef), or (const Request&, PendingCallRef, Permit&),
+// which has the call answered, once, perhaps before it returns.
 template <typename Request, typename Handler>
 grpc::ServerUnaryReactor* AnswerLater(Context& context, grpc::CallbackServerContext* call,
                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
                                       const Handler& handler) {
-  const absl::StatusOr<Request> request = Decode<Request>(*bytes);
-  if (!request.ok()) return RefuseUnary(call, request.status());
-  if (const absl::Status valid = Validate(*request); !valid.ok()) return RefuseUnary(call, valid);
-  const LogScope scope(CallFields(*call, *request));
+  const absl::StatusOr<Admitted<Request>> admitted = Admit<Request>(context, *call, *bytes);
+  if (!admitted.ok()) return RefuseUnary(call, admitted.status());
+  const LogScope scope(CallFields(*call, admitted->request));
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  handler(*request, PendingCall::Make(context, *call, reactor, response));
+  PendingCallRef pending = PendingCall::Make(context, *call, reactor, response);
+  if constexpr (std::is_invocable_v<Handler, const Request&, PendingCallRef, Permit&>) {
+    handler(admitted->request, std::move(pending), *admitted->permit);
+  } else {
+    handler(admitted->request, std::move(pending));
+  }
   return reactor;
 }
 

@@ -6,7 +6,6 @@
 #include "daemon/api/codec.h"
 #include "daemon/api/convert.h"
 #include "daemon/api/sessions.h"
-#include "daemon/api/validate.h"
 
 namespace talkjsd::api {
 namespace {
@@ -16,20 +15,23 @@ namespace v1 = talkjs::sidecar::v1;
 }  // namespace
 
 ByteStreamReactor* UnreadsStream::Open(Context& context, const grpc::CallbackServerContext& call,
-                                       const v1::StreamUnreadsRequest& request) {
-  if (const absl::Status valid = Validate(request); !valid.ok()) return RefuseStream(valid);
+                                       const Admitted<v1::StreamUnreadsRequest>& admitted) {
+  const v1::StreamUnreadsRequest& request = admitted.request;
   std::vector<std::string> ids(request.session_ids().begin(), request.session_ids().end());
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   if (const absl::Status usable = CheckUsable(context.registry, ids); !usable.ok()) {
     return RefuseStream(usable);
   }
-  return Launch(std::make_shared<UnreadsStream>(context, std::move(ids)), call);
+  return Launch(std::make_shared<UnreadsStream>(context, admitted.permit, std::move(ids)), call);
 }
 
-UnreadsStream::UnreadsStream(Context& context, std::vector<std::string> session_ids)
+UnreadsStream::UnreadsStream(Context& context, PermitRef permit,
+                             std::vector<std::string> session_ids)
     : Stream(context, context.metrics.unreads_streams, "unreads"),
-      session_ids_(std::move(session_ids)) {
+      session_ids_(std::move(session_ids)),
+      filter_(context.registry, permit) {
+  SetPermit(std::move(permit));
   // Where the sessions stand is no change; what follows is.
   for (const session::Info& info : context.registry.ChangesSince(&change_version_)) {
     if (!Follows(info.session_id)) continue;
@@ -41,9 +43,15 @@ UnreadsStream::UnreadsStream(Context& context, std::vector<std::string> session_
   }
 }
 
-bool UnreadsStream::Follows(const std::string& session_id) const {
-  return session_ids_.empty() ||
-         std::binary_search(session_ids_.begin(), session_ids_.end(), session_id);
+bool UnreadsStream::Follows(const std::string& session_id) {
+  if (session_ids_.empty()) return filter_.Passes(session_id);
+  return std::binary_search(session_ids_.begin(), session_ids_.end(), session_id);
+}
+
+bool UnreadsStream::MayShow(const std::string& encoded) {
+  if (!session_ids_.empty() || filter_.PassesAll()) return true;
+  v1::StreamUnreadsResponse response;
+  return response.ParseFromString(encoded) && filter_.Passes(response.unreads().session_id());
 }
 
 void UnreadsStream::FollowStates() {
@@ -82,7 +90,7 @@ Stream::Step UnreadsStream::Next() {
   }
   if (lists_.empty()) {
     for (auto& list : context_.registry.unreads().NewerThan(session_ids_, &list_version_)) {
-      lists_.push_back(std::move(list));
+      if (MayShow(*list)) lists_.push_back(std::move(list));
     }
   }
   if (lists_.empty()) return Idle{};

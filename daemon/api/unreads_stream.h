@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/api/admit.h"
 #include "daemon/api/stream.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/unreads_board.h"
@@ -17,10 +18,11 @@ namespace talkjsd::api {
 // As EventService.StreamUnreads promises. Threads and lifetime: see Stream.
 class UnreadsStream final : public Stream {
  public:
-  static ByteStreamReactor* Open(Context& context, const grpc::CallbackServerContext& call,
-                                 const talkjs::sidecar::v1::StreamUnreadsRequest& request);
+  static ByteStreamReactor* Open(
+      Context& context, const grpc::CallbackServerContext& call,
+      const Admitted<talkjs::sidecar::v1::StreamUnreadsRequest>& admitted);
 
-  UnreadsStream(Context& context, std::vector<std::string> session_ids);
+  UnreadsStream(Context& context, PermitRef permit, std::vector<std::string> session_ids);
 
   bool IsOverAlone(const std::string& session_id) const override {
     return session_ids_.size() == 1 && session_ids_.front() == session_id;
@@ -35,9 +37,12 @@ class UnreadsStream final : public Stream {
   // Changes of session state that a stream over several sessions reports, and the end of one over
   // one.
   void FollowStates();
-  bool Follows(const std::string& session_id) const;
+  bool Follows(const std::string& session_id);
+  // Whether a list is for this stream's client.
+  bool MayShow(const std::string& encoded);
 
   const std::vector<std::string> session_ids_;  // sorted; empty: all
+  SessionFilter filter_;
   bool opened_ = false;
   bool session_ended_ = false;
 

@@ -3,26 +3,21 @@
 #include <absl/status/status.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "daemon/base/log.h"
 
 namespace talkjsd::net {
 namespace {
-
-constexpr int kBackOffMillis = 100;
-constexpr mode_t kMode = 0660;
 
 std::string Cause() { return std::strerror(errno); }
 
@@ -79,26 +74,43 @@ absl::Status CheckDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Until listen() nobody can connect, so there is no moment in which others than these may.
-absl::Status SetAccess(const std::string& path, const std::string& group) {
-  if (chmod(path.c_str(), kMode) != 0) return Refused(path, "chmod: " + Cause());
-  if (group.empty()) return absl::OkStatus();
+std::optional<gid_t> FindGroup(const std::string& group) {
+  gid_t number = 0;
+  const char* end = group.data() + group.size();
+  const auto parsed = std::from_chars(group.data(), end, number);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return number;
   std::vector<char> buffer(16 * 1024);
   struct group entry;
   struct group* found = nullptr;
   getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return absl::OkStatus();
-  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) {
-    LogWarning("the socket keeps the daemon's own group",
-               {{"path", path}, {"wanted_group", group}, {"cause", Cause()}});
+  if (found == nullptr) return std::nullopt;
+  return found->gr_gid;
+}
+
+// Until listen() nobody can connect, so there is no moment in which others than these may.
+absl::Status SetAccess(const std::string& path, const UnixListener::Options& options) {
+  if (!options.group.empty()) {
+    const std::optional<gid_t> gid = FindGroup(options.group);
+    if (!gid.has_value() && options.group_required) {
+      return Refused(path, "there is no group " + options.group);
+    }
+    if (gid.has_value() && chown(path.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
+      if (options.group_required) {
+        return Refused(path, "its group cannot become " + options.group + ": " + Cause());
+      }
+      LogWarning("the socket keeps the daemon's own group",
+                 {{"path", path}, {"wanted_group", options.group}, {"cause", Cause()}});
+    }
   }
+  // After chown, which may take bits away.
+  if (chmod(path.c_str(), options.mode) != 0) return Refused(path, "chmod: " + Cause());
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(const std::string& path,
-                                                                 const std::string& group) {
+                                                                 const Options& options) {
   constexpr size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
   if (path.empty() || path.size() > kMaxPath || path.find('\0') != std::string::npos) {
     return Refused(path, "a socket's path has 1 to " + std::to_string(kMaxPath) + " bytes");
@@ -117,8 +129,7 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(const std::stri
   }
   // From here on its destructor closes and removes.
   std::unique_ptr<UnixListener> listener(new UnixListener(fd, path, /*owns_file=*/true));
-  status = SetAccess(path, group);
-  if (status.ok()) status = listener->OpenWake();
+  status = SetAccess(path, options);
   if (!status.ok()) return status;
   if (listen(fd, SOMAXCONN) != 0) {
     return absl::UnavailableError("cannot listen on " + path + ": " + Cause());
@@ -127,71 +138,30 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(const std::stri
 }
 
 absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Adopt(int fd, const std::string& path) {
-  std::unique_ptr<UnixListener> listener(new UnixListener(fd, path, /*owns_file=*/false));
-  const int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-    return absl::UnavailableError("cannot listen on " + path + ": " + Cause());
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
+    return Refused(path, "descriptor " + std::to_string(fd) + " is not a listening socket");
   }
-  const absl::Status status = listener->OpenWake();
-  if (!status.ok()) return status;
-  return listener;
-}
-
-absl::Status UnixListener::OpenWake() {
-  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_ >= 0) return absl::OkStatus();
-  return absl::UnavailableError("cannot listen on " + path_ + ": " + Cause());
+  if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
+      fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return Refused(path, Cause());
+  }
+  return std::unique_ptr<UnixListener>(new UnixListener(fd, path, /*owns_file=*/false));
 }
 
 UnixListener::~UnixListener() {
-  Stop();
-  if (wake_ >= 0) close(wake_);
-  if (!owns_file_) return;
-  // After Stop the file looked stale: a successor may have replaced it.
-  RemoveStale(path_).IgnoreError();
+  Close();
+  // After Close the file looked stale: a successor may have replaced it.
+  if (owns_file_) RemoveStale(path_).IgnoreError();
 }
 
-void UnixListener::Start(OnAccept on_accept) {
-  thread_ = std::thread([this, on_accept = std::move(on_accept)] { AcceptLoop(on_accept); });
-}
-
-void UnixListener::Stop() {
+void UnixListener::Close() {
   if (fd_ < 0) return;
-  // Not shutdown(): that would end an adopted socket for its owner, too.
-  if (wake_ >= 0) eventfd_write(wake_, 1);
-  if (thread_.joinable()) thread_.join();
+  // A socket of the service manager goes on listening for the next daemon.
+  if (owns_file_) shutdown(fd_, SHUT_RDWR);
   close(fd_);
   fd_ = -1;
-}
-
-void UnixListener::AcceptLoop(const OnAccept& on_accept) {
-  pthread_setname_np(pthread_self(), "accept");
-  sigset_t all;  // signals are for the main thread
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  pollfd waits[] = {{fd_, POLLIN, 0}, {wake_, POLLIN, 0}};
-  for (;;) {
-    if (poll(waits, 2, -1) < 0) continue;  // EINTR
-    if (waits[1].revents != 0) return;
-    const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-      // EAGAIN: it has gone away meanwhile, or another process that has the socket took it.
-      if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) continue;
-      // Out of descriptors or memory: without a pause this would spin. Only Stop ends the pause
-      // early.
-      LogWarning("a local connection was not accepted", {{"path", path_}, {"cause", Cause()}});
-      if (poll(&waits[1], 1, kBackOffMillis) > 0) return;
-      continue;
-    }
-    ucred credentials{};
-    socklen_t size = sizeof(credentials);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-      close(fd);
-      continue;
-    }
-    on_accept(fd, {credentials.uid, credentials.gid, credentials.pid});
-  }
 }
 
 }  // namespace talkjsd::net

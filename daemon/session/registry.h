@@ -65,8 +65,8 @@ class Registry {
   // created. Errors are those of SessionStore::Load and ReadBack.
   absl::Status Restore();
 
-  // Options::max_sessions from now on, for sessions that are to be created. Those there are stay.
-  void SetMaxSessions(int count);
+  // For sessions that are created from now on; those that exist stay.
+  void SetMaxSessions(int max_sessions);
 
   struct Created {
     Info info;

@@ -173,7 +173,7 @@ void TokenBroker::Wake(Provider& provider, Calls& calls) {
 // --- the providers' side ---
 
 uint64_t TokenBroker::Register(std::string provider_name, std::set<std::string> session_ids,
-                               std::function<void()> wake) {
+                               std::function<void()> wake, MayServe may_serve) {
   Calls calls;
   uint64_t id = 0;
   {
@@ -183,6 +183,7 @@ uint64_t TokenBroker::Register(std::string provider_name, std::set<std::string> 
     provider.provider_name = std::move(provider_name);
     provider.session_ids = std::move(session_ids);
     provider.wake = std::move(wake);
+    provider.may_serve = std::move(may_serve);
     for (const auto& [member, session] : sessions_) {
       if (provider.Serves(session.member)) calls.push_back(session.came);
     }

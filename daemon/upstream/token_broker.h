@@ -77,9 +77,11 @@ class TokenBroker {
     std::vector<Rejection> rejections;
     bool empty() const { return queries.empty() && withdrawn.empty() && rejections.empty(); }
   };
+  // Whether the provider may serve a session; called under the broker's lock. Null: all.
+  using MayServe = std::function<bool(const Member&)>;
   // `session_ids` empty: all. `wake` is called when the outbox is no longer empty.
   uint64_t Register(std::string provider_name, std::set<std::string> session_ids,
-                    std::function<void()> wake);
+                    std::function<void()> wake, MayServe may_serve = nullptr);
   void Unregister(uint64_t provider);
   Outbox Take(uint64_t provider);
   // An answer: a token (unchecked), or why there is none. Unknown and withdrawn queries are
@@ -108,12 +110,14 @@ class TokenBroker {
   struct Provider {
     std::string provider_name;
     std::set<std::string> session_ids;
+    MayServe may_serve;
     std::function<void()> wake;
     Outbox outbox;
     std::map<std::string, uint64_t> queries;  // query id -> member
     bool Serves(const Member& member) const {
       return provider_name == member.provider_name &&
-             (session_ids.empty() || session_ids.count(member.session_id) > 0);
+             (session_ids.empty() || session_ids.count(member.session_id) > 0) &&
+             (may_serve == nullptr || may_serve(member));
     }
   };
 

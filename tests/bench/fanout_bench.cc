@@ -235,7 +235,8 @@ double MeasureDaemon(const std::string& address, const std::string& session_file
   create.credentials.secret = Secret("sk_test_demo");
   const std::string session_id = registry.Create(create)->info.session_id;
   api::Server::Options options;
-  options.listen = address;
+  options.listeners.push_back({.address = address});
+  options.limits.streams_opened_per_second = 10'000;
   auto server =
       api::Server::Start(options, {registry, **journal, SystemClock(), SecureRandom(), metrics});
   if (!server.ok()) {

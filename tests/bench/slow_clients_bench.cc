@@ -244,7 +244,9 @@ class Bench {
         registry_options, session::Registry::Environment{SystemClock(), SecureRandom(), metrics_,
                                                          *journal_, http_, *tls_});
     api::Server::Options server_options;
-    server_options.listen = "unix://" + directory + "/socket";
+    server_options.limits.streams_opened_per_second = 10'000;
+    server_options.limits.connections = 10'000;
+    server_options.listeners.push_back({.address = "unix://" + directory + "/socket"});
     server_ = *api::Server::Start(server_options,
                                   {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
   }

@@ -23,7 +23,7 @@ class Client::Impl {
   explicit Impl(const ClientOptions& options)
       : connection(std::make_shared<Connection>(
             options.address.empty() ? DefaultAddress() : NormalizeAddress(options.address),
-            options.connect_timeout)),
+            options)),
         session(v1::SessionService::NewStub(connection->channel())),
         user(v1::UserService::NewStub(connection->channel())),
         conversation(v1::ConversationService::NewStub(connection->channel())),
@@ -39,6 +39,7 @@ class Client::Impl {
               const Request& request, Response* response) const {
     if (!connection->WaitUntilConnected([] { return false; })) return connection->Unreachable();
     grpc::ClientContext context;
+    connection->Prepare(&context);
     context.set_wait_for_ready(true);
     context.set_deadline(std::chrono::system_clock::now() + call_timeout);
     return connection->FromGrpc((stub.*method)(&context, request, response));

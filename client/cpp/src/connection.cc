@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <unistd.h>
 
@@ -22,7 +21,7 @@ using std::chrono::system_clock;
 constexpr char kErrorDomain[] = "talkjs.sidecar";
 constexpr int kMaxResponseBytes = 64 << 20;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Security& security) {
   grpc::ChannelArguments arguments;
   // With BDP probing a client that stopped reading still takes in megabytes.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
@@ -35,7 +34,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, security.channel(), arguments);
 }
 
 // Reads the details that the API documents; others are left alone.
@@ -63,12 +62,14 @@ void ReadDetails(const std::string& serialized, Status* status) {
 
 }  // namespace
 
-Connection::Connection(std::string address, milliseconds connect_timeout)
+Connection::Connection(std::string address, const ClientOptions& options)
     : address_(std::move(address)),
-      connect_timeout_(connect_timeout),
-      channel_(MakeChannel(address_)) {}
+      connect_timeout_(options.connect_timeout),
+      security_(options, address_),
+      channel_(MakeChannel(address_, security_)) {}
 
 bool Connection::WaitUntilConnected(const std::function<bool()>& cancelled) const {
+  if (!security_.status().ok()) return false;
   const auto deadline = system_clock::now() + connect_timeout_;
   for (;;) {
     const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
@@ -80,12 +81,17 @@ bool Connection::WaitUntilConnected(const std::function<bool()>& cancelled) cons
 }
 
 Status Connection::Unreachable() const {
+  if (!security_.status().ok()) return security_.status();
   Status status;
   status.code = Code::kUnavailable;
   status.message = "cannot reach talkjsd at " + address_;
   const std::string path = UnixSocketPath(address_);
   if (path.empty()) {
     status.message += ": check the address, and that the daemon runs and listens there";
+    status.message += security_.has_tls() ? " with TLS; its certificate must be of an authority "
+                                            "that you trust and name this host, and it may want "
+                                            "one of yours"
+                                          : " without TLS";
   } else if (access(path.c_str(), F_OK) != 0 && errno != EACCES) {
     status.message +=
         ": there is no such socket; start talkjsd, or set TALKJSD_ADDRESS to where "

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "security.h"
+#include "talkjsd/client.h"
 #include "talkjsd/status.h"
 
 namespace talkjsd::client {
@@ -17,18 +19,22 @@ namespace talkjsd::client {
 // Shared by a Client and its streams; immutable, so any thread may use it.
 class Connection {
  public:
-  Connection(std::string address, std::chrono::milliseconds connect_timeout);
+  // `address` in gRPC's form; of `options` how to connect to it.
+  Connection(std::string address, const ClientOptions& options);
 
   const std::string& address() const { return address_; }
   std::chrono::milliseconds connect_timeout() const { return connect_timeout_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // Waits until the channel is connected. False = not within connect_timeout(), or `cancelled`
-  // (asked ten times a second) became true.
+  // Waits until the channel is connected. False = the options make no sense, not within
+  // connect_timeout(), or `cancelled` (asked ten times a second) became true.
   bool WaitUntilConnected(const std::function<bool()>& cancelled) const;
 
-  // What to say when it is not: looks at the socket.
+  // What to say when it is not: what is wrong with the options, or looks at the socket.
   Status Unreachable() const;
+
+  // Puts into a call what every call carries.
+  void Prepare(grpc::ClientContext* context) const { security_.AddTo(context); }
 
   // The outcome of a call, with ErrorInfo, BadRequest and RetryInfo taken from its details.
   Status FromGrpc(const grpc::Status& status) const;
@@ -36,6 +42,7 @@ class Connection {
  private:
   const std::string address_;
   const std::chrono::milliseconds connect_timeout_;
+  const Security security_;
   const std::shared_ptr<grpc::Channel> channel_;
 };
 

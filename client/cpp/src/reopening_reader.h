@@ -80,6 +80,7 @@ class ReopeningReader {
       context_ = std::make_unique<grpc::ClientContext>();
       // No deadline: a stream lasts, and a daemon that restarts is waited for.
       context_->set_wait_for_ready(true);
+      connection_->Prepare(context_.get());
       context = context_.get();
     }
     if (cancelled()) return End({});

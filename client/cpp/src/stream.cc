@@ -74,6 +74,7 @@ Status MessageStream::Impl::Acknowledge() {
   request.set_cursor(cursor_);
   v1::AcknowledgeResponse response;
   grpc::ClientContext context;
+  connection_->Prepare(&context);
   context.set_deadline(std::chrono::system_clock::now() + call_timeout_);
   return connection_->FromGrpc(stub_->Acknowledge(&context, request, &response));
 }

@@ -49,8 +49,9 @@ class _Service:
 class Client:
     """A connection to one daemon; connects at the first call and reconnects by itself.
 
-    address          "unix:///path", "/path" or "host:port" (without TLS: for loopback only);
-                     None = default_address()
+    address          "unix:///path", "/path" or "host:port"; None = default_address()
+    channel          a grpc.Channel to the address, for TLS, certificates and bearer tokens (see
+                     docs/api.md); None = one without, which for TCP means loopback only
     timeout          seconds that a call may take; then Error with DEADLINE_EXCEEDED, and whether
                      the daemon did what was asked is unknown
     connect_timeout  seconds that the first call waits for a daemon; then Error.unreachable
@@ -63,12 +64,12 @@ class Client:
     ProvideTokens) and for interceptors. Threads may share a Client.
     """
 
-    def __init__(self, address=None, *, timeout=10.0, connect_timeout=5.0):
+    def __init__(self, address=None, *, timeout=10.0, connect_timeout=5.0, channel=None):
         self.address = addresses.normalize(address) if address else addresses.default_address()
         self.timeout = timeout
         self._connect_timeout = connect_timeout
         self._connected = False
-        self.channel = grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
+        self.channel = channel or grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
         self._events = event_service_pb2_grpc.EventServiceStub(self.channel)
         self.sessions = _Service(self, session_service_pb2_grpc.SessionServiceStub(self.channel))
         self.users = _Service(self, user_service_pb2_grpc.UserServiceStub(self.channel))

@@ -1,4 +1,4 @@
-// The small parts of the server: addresses, peers, the set of calls, the dispatcher.
+// The small parts of the server: connections, the set of calls, the dispatcher.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,10 +8,9 @@
 #include <future>
 #include <set>
 
-#include "daemon/api/address.h"
 #include "daemon/api/call_set.h"
+#include "daemon/api/connections.h"
 #include "daemon/api/dispatcher.h"
-#include "daemon/api/peers.h"
 #include "daemon/api/stuck_socket.h"
 #include "daemon/base/error.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
@@ -20,16 +19,6 @@ namespace talkjsd::api {
 namespace {
 
 namespace v1 = talkjs::sidecar::v1;
-
-TEST(AddressTest, TakesUnixPathsOnly) {
-  EXPECT_EQ(*ParseUnixAddress("unix:///run/x.sock"), "/run/x.sock");
-  for (const char* address : {"", "unix://", "unix:///", "unix://x.sock", "unix:/run/x.sock",
-                              "127.0.0.1:80", "tcp://127.0.0.1:80", "unix:///run/"}) {
-    const auto refused = ParseUnixAddress(address);
-    EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << address;
-    EXPECT_EQ(std::string(MessageOf(refused.status())).find('\n'), std::string::npos);
-  }
-}
 
 TEST(StuckSocketTest, IsOneThatHoldsTheSameBytesForTooLong) {
   std::array<int, 2> ends{};
@@ -58,15 +47,64 @@ TEST(StuckSocketTest, IsOneThatHoldsTheSameBytesForTooLong) {
   for (const int end : ends) ::close(end);
 }
 
-TEST(PeerTableTest, FindsTheLatestOwnerOfADescriptor) {
-  PeerTable peers;
-  peers.Set(8, {.uid = 1, .gid = 2, .pid = 3});
-  peers.Set(8, {.uid = 4, .gid = 5, .pid = 6});
-  ASSERT_TRUE(peers.Find("fd:8").has_value());
-  EXPECT_EQ(peers.Find("fd:8")->uid, 4u);
-  for (const char* peer : {"fd:9", "fd:", "fd:8x", "ipv4:127.0.0.1:8", ""}) {
-    EXPECT_FALSE(peers.Find(peer).has_value()) << peer;
+class ConnectionTableTest : public testing::Test {
+ protected:
+  ~ConnectionTableTest() override {
+    for (const int fd : open_) ::close(fd);
   }
+  // A socket's descriptor.
+  int Socket() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ::close(ends[1]);
+    open_.insert(ends[0]);
+    return ends[0];
+  }
+  void Close(int fd) {
+    open_.erase(fd);
+    ::close(fd);
+  }
+
+  ConnectionTable table_;
+  std::set<int> open_;
+};
+
+TEST_F(ConnectionTableTest, FindsTheLatestOwnerOfADescriptor) {
+  const int fd = Socket();
+  const std::string peer = PeerOfHandedOver(fd);
+  EXPECT_EQ(peer, "fd:" + std::to_string(fd));
+  table_.Add(peer, {.fd = fd, .process = net::PeerCredentials{.uid = 1, .gid = 2, .pid = 3}});
+  table_.Add(peer, {.listener = 7, .fd = fd, .process = net::PeerCredentials{.uid = 4}});
+  ASSERT_TRUE(table_.Find(peer).has_value());
+  EXPECT_EQ(table_.Find(peer)->process->uid, 4u);
+  EXPECT_EQ(table_.Find(peer)->listener, 7u);
+  for (const char* other : {"fd:", "fd:99999", "ipv4:127.0.0.1:8", ""}) {
+    EXPECT_FALSE(table_.Find(other).has_value()) << other;
+  }
+  table_.Add("ipv6:[::1]:80", {.fd = fd});
+  EXPECT_TRUE(table_.Find("ipv6:%5B::1%5D:80").has_value()) << "as gRPC writes it";
+}
+
+TEST_F(ConnectionTableTest, DropsWhatIsClosedAndWhatHasBecomeAnother) {
+  const int first = Socket();
+  const int second = Socket();
+  table_.Add("first", {.fd = first});
+  table_.Add("second", {.fd = second});
+  EXPECT_EQ(table_.Count(), 2u);
+  Close(first);
+  EXPECT_EQ(table_.Count(), 1u);
+  EXPECT_FALSE(table_.Find("first").has_value());
+  const int third = Socket();
+  ASSERT_EQ(::dup2(third, second), second);
+  EXPECT_EQ(table_.Count(), 0u);
+}
+
+TEST_F(ConnectionTableTest, ASurplusOneBecomesOneOfThoseThatMayBe) {
+  const int fd = Socket();
+  table_.Add("x", {.fd = fd, .is_surplus = true});
+  EXPECT_TRUE(table_.Find("x")->is_surplus);
+  table_.ClearSurplus("x");
+  EXPECT_FALSE(table_.Find("x")->is_surplus);
 }
 
 class FakeCall : public LiveCall {

@@ -372,11 +372,11 @@ TEST_F(ServerTest, ADrainDoesNotWaitForAClientThatDoesNotRead) {
 
 TEST_F(ServerTest, ASecondServerOnTheSameSocketIsRefused) {
   Server::Options options;
-  options.listen = server_->address();
+  options.listeners.push_back({.address = server_->address()});
   const auto second =
       Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
   EXPECT_FALSE(second.ok());
-  options.listen = "127.0.0.1:50051";
+  options.listeners = {{.address = "127.0.0.1:50051"}};
   const auto tcp =
       Server::Start(options, {*registry_, *journal_, SystemClock(), SecureRandom(), metrics_});
   EXPECT_TRUE(absl::IsInvalidArgument(tcp.status()));

@@ -113,8 +113,10 @@ class ServerTest : public testing::Test {
   }
 
   void StartServer() {
-    options_.listen = "unix://" + (dir_ / "s.sock").string();
-    options_.max_streams = 64;
+    if (options_.listeners.empty()) {
+      options_.listeners.push_back({.address = "unix://" + (dir_ / "s.sock").string()});
+      options_.limits.streams = 64;
+    }
     options_.drain_grace = std::chrono::milliseconds(300);
     auto server = Server::Start(options_, {*registry_, *journal_, SystemClock(), SecureRandom(),
                                            metrics_, positions_.get()});

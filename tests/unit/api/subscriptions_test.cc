@@ -87,7 +87,7 @@ class SubscriptionsTest : public ::testing::Test {
     request.set_name("crm");
     request.set_stream_id(stream_id);
     request.set_cursor(journal::EncodeCursor(At(sequence)));
-    return subscriptions_->Acknowledge(request).status();
+    return subscriptions_->Acknowledge(request, [](const auto&) { return true; }).status();
   }
 
   std::string path_;
@@ -110,18 +110,18 @@ TEST_F(SubscriptionsTest, UnusedForThirtyDaysTheyExpireAndOpenOnesDoNot) {
     clock_.Advance(hours(24));
     subscriptions_->Tick(clock_.Now());
   }
-  EXPECT_EQ(subscriptions_->List({})->subscriptions_size(), 2);
+  EXPECT_EQ(subscriptions_->List({}, [](const auto&) { return true; })->subscriptions_size(), 2);
   clock_.Advance(hours(25));
   subscriptions_->Tick(clock_.Now());
-  const auto left = subscriptions_->List({});
+  const auto left = subscriptions_->List({}, [](const auto&) { return true; });
   ASSERT_EQ(left->subscriptions_size(), 1);
   EXPECT_EQ(left->subscriptions(0).name(), "open");
   // From its release on it is unused.
   subscriptions_->Release(*open->hold);
   clock_.Advance(hours(24 * 29));
-  EXPECT_EQ(subscriptions_->List({})->subscriptions_size(), 1);
+  EXPECT_EQ(subscriptions_->List({}, [](const auto&) { return true; })->subscriptions_size(), 1);
   clock_.Advance(hours(25));
-  EXPECT_EQ(subscriptions_->List({})->subscriptions_size(), 0);
+  EXPECT_EQ(subscriptions_->List({}, [](const auto&) { return true; })->subscriptions_size(), 0);
   // One that expired is made anew.
   Append(3);
   const auto again = Open("open", "3");

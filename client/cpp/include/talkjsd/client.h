@@ -40,9 +40,19 @@ namespace talkjsd::client {
 std::string DefaultAddress();
 
 struct ClientOptions {
-  // "unix:///path", an absolute path to a Unix socket, or "host:port" (without TLS: for loopback
-  // only). Empty = DefaultAddress().
+  // "unix:///path", an absolute path to a Unix socket, or "host:port". Empty = DefaultAddress().
   std::string address;
+  // TCP: use TLS, with the system's authorities. Naming any of the following files but the token's
+  // means the same. Without TLS only loopback addresses make sense.
+  bool tls = false;
+  // PEM: authorities to trust for the daemon's certificate instead of the system's.
+  std::string ca_file;
+  // PEM: this client's certificate and its key, for listeners that demand one (mTLS).
+  std::string cert_file;
+  std::string key_file;
+  // TCP: a file with a bearer token, read again for each call. Not sent without TLS but to loopback
+  // addresses.
+  std::string bearer_token_file;
   // How long a call may take. The daemon lets calls on a session that is connecting wait this long.
   std::chrono::milliseconds call_timeout{10'000};
   // How long a call, or the first opening of a stream, waits for a daemon to connect to.
