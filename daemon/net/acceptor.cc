@@ -199,7 +199,7 @@ void Acceptor::Pause(bool pause) {
   if (pause) paused_until_ = SystemClock().Now() + kPause;
   for (size_t i = 0; i < listening_.size(); ++i) {
     epoll_event event{};
-    event.events = pause ? 0 : EPOLLIN;
+    event.events = pause ? 0U : uint32_t{EPOLLIN};
     event.data.u64 = kListener + i;
     epoll_ctl(epoll_, EPOLL_CTL_MOD, listening_[i], &event);
   }
