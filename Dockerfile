@@ -3,9 +3,9 @@
 #   docker build -t talkjsd .
 #   docker run --read-only -v talkjsd-run:/run/talkjsd -v talkjsd-state:/var/lib/talkjsd talkjsd
 #
-# Flags come after the image's name. Clients mount /run/talkjsd and
-# run with group 10001, or as user 10001. It writes nowhere but into its two volumes. See
-# docs/deploy.md, deploy/compose.yaml and deploy/kubernetes.
+# Flags come after the image's name. Clients mount /run/talkjsd and run with group 10001, or as user
+# 10001. It writes nowhere but into its two volumes. See docs/deploy.md, deploy/compose.yaml and
+# deploy/kubernetes.
 ARG BASE_IMAGE=debian:12
 
 FROM ${BASE_IMAGE} AS runtime
@@ -18,9 +18,9 @@ RUN /tmp/deploy/install-packages runtime \
  && install -d -o talkjsd -g talkjsd -m 0750 /run/talkjsd \
  && install -d -o talkjsd -g talkjsd -m 0700 /var/lib/talkjsd
 USER 10001:10001
-ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock \
-    RUNTIME_DIRECTORY=/run/talkjsd \
-    STATE_DIRECTORY=/var/lib/talkjsd
+# Defaults: a configuration file (TALKJSD_CONFIG), variables and flags win over them.
+ENV RUNTIME_DIRECTORY=/run/talkjsd STATE_DIRECTORY=/var/lib/talkjsd
+ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock
 VOLUME ["/run/talkjsd", "/var/lib/talkjsd"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["talkjsctl", "--timeout", "3", "health"]

@@ -34,6 +34,9 @@ class Manual(unittest.TestCase):
     def tearDownClass(cls):
         cls.directory.cleanup()
 
+        subprocess.run([ROOT / "deploy/manual/generate", "--config",
+                        ROOT / "deploy/config.example.yaml", "1.2.3", cls.directory.name], check=True)
+
     def page(self, program):
         path = self.share / f"man/man{PAGES[program]}/{program}.{PAGES[program]}"
         return path, path.read_text()
@@ -77,6 +80,16 @@ class Manual(unittest.TestCase):
                     result = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", path],
                                             stderr=subprocess.PIPE, text=True, check=True)
                     self.assertEqual(result.stderr, "")
+
+    def test_the_page_of_the_configuration_is_its_example(self):
+        page = self.share / "man/man5/talkjsd.config.5"
+        plain = page.read_text().replace("\\-", "-").replace("\\(aq", "'").replace("\\&", "")
+        for line in (ROOT / "deploy/config.example.yaml").read_text().splitlines():
+            self.assertIn(line, plain)
+        if shutil.which("groff"):
+            result = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", page],
+                                    stderr=subprocess.PIPE, text=True, check=True)
+            self.assertEqual(result.stderr, "")
 
     def test_bash_completes_commands_options_and_values(self):
         self.assertEqual(self.bash("talkjsctl", "sess"), ["session"])
