@@ -19,8 +19,9 @@ RUN /tmp/deploy/install-packages runtime \
  && install -d -o talkjsd -g talkjsd -m 0700 /var/lib/talkjsd
 USER 10001:10001
 # Defaults: a configuration file (TALKJSD_CONFIG), variables and flags win over them.
-ENV RUNTIME_DIRECTORY=/run/talkjsd STATE_DIRECTORY=/var/lib/talkjsd
-ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock
+ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock \
+    RUNTIME_DIRECTORY=/run/talkjsd \
+    STATE_DIRECTORY=/var/lib/talkjsd
 VOLUME ["/run/talkjsd", "/var/lib/talkjsd"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["talkjsctl", "--timeout", "3", "health"]
