@@ -24,6 +24,8 @@ class Manual(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         cls.share = pathlib.Path(cls.directory.name) / "share"
+        subprocess.run([ROOT / "deploy/manual/generate", "--config",
+                        ROOT / "deploy/config.example.yaml", "1.2.3", cls.directory.name], check=True)
         cls.trees = {}
         for program, section in PAGES.items():
             subprocess.run([ROOT / "deploy/manual/generate", BIN / program, section, "1.2.3",
@@ -33,9 +35,6 @@ class Manual(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.directory.cleanup()
-
-        subprocess.run([ROOT / "deploy/manual/generate", "--config",
-                        ROOT / "deploy/config.example.yaml", "1.2.3", cls.directory.name], check=True)
 
     def page(self, program):
         path = self.share / f"man/man{PAGES[program]}/{program}.{PAGES[program]}"
