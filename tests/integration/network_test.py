@@ -8,6 +8,8 @@ from connect_proxy import Authority, ConnectProxy, TlsFront
 from harness import expect_error, pb
 
 HOST = "chat.example"  # a name that only the proxy can find
+# Whatever this machine has: empty variables count as not set.
+NO_PROXIES = {"https_proxy": "", "HTTPS_PROXY": "", "no_proxy": "", "NO_PROXY": ""}
 
 
 class Networks(harness.Case):
@@ -28,7 +30,8 @@ class Networks(harness.Case):
 
     def start(self, config="", environment=None, ca_file=None):
         path = self.write("config.yaml", f"upstream:\n  ca_file: {ca_file or self.authority.file}\n{config}")
-        return self.start_daemon("--config", path, upstream=HOST, environment=environment)
+        return self.start_daemon("--config", path, upstream=HOST,
+                                 environment=environment or NO_PROXIES)
 
     def ask(self, daemon, session_id):
         """A call that is one HTTP request of curl's."""
@@ -36,7 +39,7 @@ class Networks(harness.Case):
             pb.HasValidCredentialsRequest(session_id=session_id))
 
     def through_proxy(self):
-        return {"HTTPS_PROXY": f"http://127.0.0.1:{self.proxy.port}"}
+        return {**NO_PROXIES, "HTTPS_PROXY": f"http://127.0.0.1:{self.proxy.port}"}
 
     def test_http_and_websocket_go_through_the_proxy_of_the_environment(self):
         daemon = self.start(environment=self.through_proxy())
@@ -129,7 +132,7 @@ class Networks(harness.Case):
                 ({}, ("--upstream-host", "192.0.2.1:80"), "without TLS"),
                 ({}, ("--upstream-host", "localhost.example"), "without TLS")):
             run = subprocess.run([os.path.join(harness.BIN, "talkjsd"), "--listen", f"unix://{self.directory}/x.sock",
-                                  "--state-dir", f"{self.directory}/x", *flags], env={**os.environ, **environment},
+                                  "--state-dir", f"{self.directory}/x", *flags], env={**os.environ, **NO_PROXIES, **environment},
                                  capture_output=True, text=True, timeout=harness.PATIENCE)
             self.assertEqual(run.returncode, 2, run.stderr)
             self.assertIn(error, run.stderr)

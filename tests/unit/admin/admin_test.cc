@@ -153,9 +153,13 @@ class ServiceManagerTest : public testing::Test {
 TEST_F(ServiceManagerTest, TellsItsLife) {
   ServiceManager manager(Options(Duration::zero()));
   manager.Ready("serving");
+  manager.Reloading();
   manager.Stopping();
   manager.StartWatchdog({[](auto) { FAIL() << "no watchdog is wanted"; }});
-  EXPECT_THAT(States(), testing::ElementsAre("READY=1\nSTATUS=serving", StartsWith("STOPPING=1")));
+  EXPECT_THAT(States(), testing::ElementsAre(
+                            "READY=1\nSTATUS=serving",
+                            testing::ContainsRegex("^RELOADING=1\nMONOTONIC_USEC=[0-9]+\nSTATUS="),
+                            StartsWith("STOPPING=1")));
 }
 
 TEST_F(ServiceManagerTest, GivesSignsOfLifeWhileAllProbesAnswer) {
