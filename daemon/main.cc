@@ -307,6 +307,7 @@ class Daemon {
   std::vector<admin::ServiceManager::Probe> Probes() {
     std::vector<admin::ServiceManager::Probe> probes;
     probes.push_back([this](std::function<void()> alive) { server_->Ping(std::move(alive)); });
+    probes.push_back([this](std::function<void()> alive) { registry_->Ping(std::move(alive)); });
     if (endpoint_ != nullptr) {
       probes.push_back([this](std::function<void()> alive) { endpoint_->Ping(std::move(alive)); });
     }

@@ -1,5 +1,7 @@
 #include "daemon/api/dispatcher.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 namespace talkjsd::api {
@@ -65,6 +67,7 @@ std::shared_ptr<Runnable> Dispatcher::Take(bool* stopped) {
 }
 
 void Dispatcher::Loop() {
+  pthread_setname_np(pthread_self(), "dispatch");
   bool stopped = false;
   while (true) {
     const std::shared_ptr<Runnable> work = Take(&stopped);

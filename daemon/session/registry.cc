@@ -71,6 +71,7 @@ uint64_t Registry::NotifyOfChange(uint64_t version, std::function<void()> ready)
 void Registry::Cancel(uint64_t handle) { impl_->Cancel(handle); }
 UnreadsBoard& Registry::unreads() { return impl_->unreads; }
 upstream::TokenBroker& Registry::token_broker() { return impl_->token_broker(); }
+void Registry::Ping(std::function<void()> alive) { impl_->Ping(std::move(alive)); }
 void Registry::Stop() { impl_->Stop(); }
 
 }  // namespace talkjsd::session

@@ -141,6 +141,9 @@ class Registry {
   UnreadsBoard& unreads();
   upstream::TokenBroker& token_broker();
 
+  // Calls `alive` once the thread of every shard has answered; for the watchdog.
+  void Ping(std::function<void()> alive);
+
   // Ends all connections and threads. Idempotent. Calls that wait end with UNAVAILABLE (DRAINING).
   void Stop();
 

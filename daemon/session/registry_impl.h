@@ -73,6 +73,7 @@ class Registry::Impl {
   std::vector<Info> ChangesSince(uint64_t* version) const;
   uint64_t NotifyOfChange(uint64_t version, std::function<void()> ready);
   void Cancel(uint64_t handle);
+  void Ping(std::function<void()> alive);
   void Stop();
 
   UnreadsBoard unreads;

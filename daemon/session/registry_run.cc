@@ -1,3 +1,4 @@
+#include <atomic>
 #include <utility>
 
 #include "daemon/base/error.h"
@@ -147,6 +148,15 @@ void Registry::Impl::Call(const std::string& session_id, upstream::Request reque
     }
     it->second->CallUpstream(std::move(request), timeout, std::move(done));
   });
+}
+
+void Registry::Impl::Ping(std::function<void()> alive) {
+  const auto left = std::make_shared<std::atomic<size_t>>(shards_.size());
+  for (const auto& shard : shards_) {
+    shard->loop.Post([left, alive] {
+      if (--*left == 0) alive();
+    });
+  }
 }
 
 void Registry::Impl::Stop() {
