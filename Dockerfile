@@ -3,9 +3,9 @@
 #   docker build -t talkjsd .
 #   docker run --read-only -v talkjsd-run:/run/talkjsd -v talkjsd-state:/var/lib/talkjsd talkjsd
 #
-# Flags come after the image's name. Clients mount /run/talkjsd and
-# run with group 10001, or as user 10001. It writes nowhere but into its two volumes. See
-# docs/deploy.md, deploy/compose.yaml and deploy/kubernetes.
+# Flags come after the image's name. Clients mount /run/talkjsd and run with group 10001, or as user
+# 10001. It writes nowhere but into its two volumes. See docs/deploy.md, deploy/compose.yaml and
+# deploy/kubernetes.
 ARG BASE_IMAGE=debian:12
 
 FROM ${BASE_IMAGE} AS runtime
@@ -18,6 +18,7 @@ RUN /tmp/deploy/install-packages runtime \
  && install -d -o talkjsd -g talkjsd -m 0750 /run/talkjsd \
  && install -d -o talkjsd -g talkjsd -m 0700 /var/lib/talkjsd
 USER 10001:10001
+# Defaults: a configuration file (TALKJSD_CONFIG), variables and flags win over them.
 ENV TALKJSD_ADDRESS=unix:///run/talkjsd/talkjsd.sock \
     RUNTIME_DIRECTORY=/run/talkjsd \
     STATE_DIRECTORY=/var/lib/talkjsd

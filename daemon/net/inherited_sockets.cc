@@ -80,7 +80,7 @@ absl::Status InheritedSockets::CheckAllTaken() const {
   }
   if (left.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError("the service manager listens where the daemon does not: " +
-                                    left + "; give --listen the socket unit's path");
+                                    left + "; add a listener with the socket unit's path");
 }
 
 }  // namespace talkjsd::net

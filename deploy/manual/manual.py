@@ -34,6 +34,18 @@ def command_section(command):
     return lines
 
 
+def render_config(example, version):
+    """The page of the configuration file: a commented example with every key."""
+    return "\n".join([
+        f'.TH TALKJSD.CONFIG 5 "" "talkjsd {version}" "talkjsd"',
+        ".SH NAME", "talkjsd.config \\- configuration file of talkjsd",
+        ".SH SYNOPSIS", ".I /etc/talkjsd/config.yaml",
+        ".SH DESCRIPTION",
+        "YAML. Every key is optional; these are all of them, with their defaults or an example.",
+        ".PP", ".nf", *(escape(line) for line in example.splitlines()), ".fi",
+        ".SH SEE ALSO", ".BR talkjsd (8)", ""])
+
+
 def render(tree, section, version, extra):
     """`extra` is roff: the sections that --help does not have."""
     name = tree.words[0]

@@ -65,6 +65,7 @@ class Image(Programs):
         environment = instruction("ENV").split()
         self.assertIn(f"RUNTIME_DIRECTORY={SOCKET_DIRECTORY}", environment)
         self.assertIn(f"STATE_DIRECTORY={STATE_DIRECTORY}", environment)
+        self.assertIn(f"TALKJSD_ADDRESS=unix://{SOCKET_DIRECTORY}/talkjsd.sock", environment)
 
     def test_its_health_check_is_a_command_of_talkjsctl(self):
         self.check_arguments(json.loads(instruction("HEALTHCHECK").split("CMD ")[1]))

@@ -24,6 +24,8 @@ class Manual(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         cls.share = pathlib.Path(cls.directory.name) / "share"
+        subprocess.run([ROOT / "deploy/manual/generate", "--config",
+                        ROOT / "deploy/config.example.yaml", "1.2.3", cls.directory.name], check=True)
         cls.trees = {}
         for program, section in PAGES.items():
             subprocess.run([ROOT / "deploy/manual/generate", BIN / program, section, "1.2.3",
@@ -77,6 +79,16 @@ class Manual(unittest.TestCase):
                     result = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", path],
                                             stderr=subprocess.PIPE, text=True, check=True)
                     self.assertEqual(result.stderr, "")
+
+    def test_the_page_of_the_configuration_is_its_example(self):
+        page = self.share / "man/man5/talkjsd.config.5"
+        plain = page.read_text().replace("\\-", "-").replace("\\(aq", "'").replace("\\&", "")
+        for line in (ROOT / "deploy/config.example.yaml").read_text().splitlines():
+            self.assertIn(line, plain)
+        if shutil.which("groff"):
+            result = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", page],
+                                    stderr=subprocess.PIPE, text=True, check=True)
+            self.assertEqual(result.stderr, "")
 
     def test_bash_completes_commands_options_and_values(self):
         self.assertEqual(self.bash("talkjsctl", "sess"), ["session"])
