@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -30,13 +31,15 @@ std::vector<std::string> StatFields() {
   return {std::istream_iterator<std::string>(rest), {}};
 }
 
-// When the system started, in seconds since 1970.
+// When the system started, in seconds since 1970. Not from /proc/stat, which the systemd unit hides
+// (ProcSubset=pid).
 double BootTime() {
-  std::ifstream file("/proc/stat");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("btime ")) return std::stod(line.substr(6));
-  }
-  return 0;
+  const auto seconds = [](clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  };
+  return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME);
 }
 
 double CountDescriptors() {
