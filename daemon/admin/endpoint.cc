@@ -46,14 +46,20 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::StartUnix(const std::string&
                                                               const std::string& group,
                                                               const Metrics& metrics,
                                                               Random& random) {
-  auto listener = net::UnixListener::Open(path, group);
+  net::UnixListener::Options access;
+  access.group = group;
+  auto listener = net::UnixListener::Open(path, access);
   if (!listener.ok()) return listener.status();
   std::unique_ptr<Endpoint> endpoint(new Endpoint(metrics, random));
   if (const absl::Status opened = endpoint->Open("", 0); !opened.ok()) return opened;
   endpoint->unix_listener_ = *std::move(listener);
-  endpoint->unix_listener_->Start([self = endpoint.get()](int fd, net::PeerCredentials) {
-    self->loop_.Post([self, fd] { self->server_->Serve(fd); });
-  });
+  endpoint->acceptor_ = std::make_unique<net::Acceptor>(net::Acceptor::Options());
+  const absl::Status started = endpoint->acceptor_->Start(
+      {endpoint->unix_listener_->fd()},
+      [self = endpoint.get()](size_t, int fd, std::optional<net::PeerCredentials>) {
+        self->loop_.Post([self, fd] { self->server_->Serve(fd); });
+      });
+  if (!started.ok()) return started;
   return endpoint;
 }
 
@@ -73,6 +79,7 @@ absl::Status Endpoint::Open(const std::string& host, uint16_t port) {
 }
 
 Endpoint::~Endpoint() {
+  acceptor_.reset();
   unix_listener_.reset();
   loop_.Stop();
   tick_.reset();

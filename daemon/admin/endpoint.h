@@ -14,6 +14,7 @@
 #include "daemon/admin/status.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/random.h"
+#include "daemon/net/acceptor.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
 #include "daemon/net/unix_listener.h"
@@ -61,6 +62,7 @@ class Endpoint {
   net::EventLoop loop_;
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<net::UnixListener> unix_listener_;
+  std::unique_ptr<net::Acceptor> acceptor_;
   // On the loop.
   std::optional<Status> status_;
   std::unique_ptr<net::Timer> tick_;
