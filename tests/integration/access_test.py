@@ -82,7 +82,7 @@ class Access(listeners.Case):
         for call, request in refused:
             error = self.expect_denied(call, request)
             self.assertEqual(error.metadata["policy"], "readers")
-        harness.expect_error(self, "NOT_FOUND", "NOT_A_PARTICIPANT",
+        harness.expect_error(self, "NOT_FOUND", "CONVERSATION_NOT_FOUND",
                              reader.conversations.GetConversation, pb.GetConversationRequest(
                                  session_id=session, conversation_id="c"))
 

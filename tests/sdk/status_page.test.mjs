@@ -103,7 +103,7 @@ function live(t) {
   for (const user of ['alice', 'bob', 'carol', 'dora', 'emil']) create(user, undefined, '--wait');
   create('frank', { TALKJSD_TOKEN: token('frank', {}, 'another key') });
   create('<img src=x onerror=alert(1)>', { TALKJSD_SIGNATURE: 'ab'.repeat(32) });
-  for (const words of [['messages'], ['unreads'], ['messages', '--subscription', 'crm']]) {
+  for (const words of [['messages', '--all'], ['unreads', '--all'], ['messages', '--all', '--subscription', 'crm']]) {
     const [program, args] = ctl(...words);
     listeners.push(spawn(program, args, { stdio: 'ignore' }));
   }
