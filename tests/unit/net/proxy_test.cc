@@ -1,6 +1,7 @@
 #include "daemon/net/proxy.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>

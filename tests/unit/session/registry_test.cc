@@ -382,6 +382,7 @@ TEST_F(RegistryTest, RestoredSessionsConnectAtThePaceOfReconnects) {
     }
     EXPECT_EQ(metrics_.connects->Value(), 20);
     registry.Stop();
+    journal_->Close();  // writes the last progress to the store
   }
   std::filesystem::remove_all(directory);
 }
