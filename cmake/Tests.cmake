@@ -15,6 +15,7 @@ endif()
 
 set(talkjsd_test_environment
   "TALKJSD_BIN=${CMAKE_BINARY_DIR}/bin"
+  "TALKJSD_SANITIZE=${TALKJSD_SANITIZE}"
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
   "LSAN_OPTIONS=print_suppressions=0"

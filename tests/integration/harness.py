@@ -27,6 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BIN = os.environ.get("TALKJSD_BIN") or os.path.join(ROOT, "build", "dev", "bin")
 APP = "demo"
 KEY = "sk_test_demo"
+SANITIZED = bool(os.environ.get("TALKJSD_SANITIZE"))  # the programs are a sanitizer's build
 PATIENCE = 30.0  # seconds for whatever should happen at once
 
 

@@ -4,11 +4,12 @@ import os
 import resource
 import socket
 import time
+import unittest
 
 import grpc
 import harness
 import listeners
-from harness import pb
+from harness import SANITIZED, pb
 from listeners import NOBODY
 from talkjs.sidecar.v1 import event_service_pb2_grpc
 
@@ -51,7 +52,7 @@ class Limits(listeners.Case):
         before = cpu_seconds(daemon.process.popen.pid)
         time.sleep(1)
         used = cpu_seconds(daemon.process.popen.pid) - before
-        self.assertLess(used, 0.3 if "release" in harness.BIN else 0.7)
+        self.assertLess(used, 0.7 if SANITIZED else 0.3)
 
     def info(self, daemon):
         return self.client(daemon.address, harness.make_channel(daemon.address)).daemon.GetInfo(
@@ -71,6 +72,7 @@ class Limits(listeners.Case):
         stream = daemon.messages().wait_open()
         self.assertIsNone(stream.error)
 
+    @unittest.skipIf(SANITIZED, "UBSan probes memory through a pipe: without descriptors it reports good objects")
     def test_a_low_limit_of_open_files(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.listener = {"address": self.socket(), "mode": "0666"}

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -144,12 +145,20 @@ TEST_F(AcceptorTest, ThousandsThatNeverSpeakMakeRoomForEachOther) {
 }
 
 TEST_F(AcceptorTest, AWantOfDescriptorsNeitherSpinsNorLasts) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan probes memory through a pipe: without descriptors it reports good objects";
+#endif
   Start({});
   Say(DialUnix());
   ASSERT_TRUE(WaitForArrivals(1));
   rlimit old{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
-  const int next = Keep(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  int highest = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    highest = std::max(highest, std::stoi(entry.path().filename()));
+  }
+  int next = 0;  // none below it is free
+  while (next <= highest) next = Keep(open("/dev/null", O_RDONLY | O_CLOEXEC));
   // This one for the client's end; the acceptor's would be the next.
   const rlimit low{static_cast<rlim_t>(next + 2), old.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
