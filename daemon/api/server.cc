@@ -33,7 +33,7 @@ constexpr int kTicksPerSweep = 10;
 // In milliseconds (GRPC_ARG_*).
 constexpr int kMinPingInterval = 10'000;
 
-// What gRPC gets to close the rest after Options::drain_grace. Less than 3 s in all.
+// What gRPC gets to close the rest after Options::drain_grace.
 constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
 
 // Once per process, before the first server is built.

@@ -48,7 +48,7 @@ class Server {
     // At least one.
     std::vector<ListenerOptions> listeners;
     Limits limits;
-    // How long a drain waits for streams to take their last write and their end; at most 2 s.
+    // How long a drain waits for streams to take their last write and their end.
     Duration drain_grace = std::chrono::milliseconds(1500);
     // A connection on which nothing has come for so long is asked whether it lives, and closed when
     // it does not answer in time.
@@ -99,9 +99,9 @@ class Server {
   // that.
   void UpdateLimits(const Limits& limits);
 
-  // Ends the service within 3 s: nobody new is accepted, health turns NOT_SERVING, each call in
-  // progress ends with UNAVAILABLE (DRAINING) and RetryInfo; what a stuck client does not take is
-  // cut off. Idempotent; one thread.
+  // Ends the service within drain_grace and a second: nobody new is accepted, health turns
+  // NOT_SERVING, each call in progress ends with UNAVAILABLE (DRAINING) and RetryInfo; what a stuck
+  // client does not take is cut off. Idempotent; one thread.
   void Drain();
 
   // In no order. Any thread.

@@ -55,7 +55,8 @@ class Registry {
     journal::Journal& journal;
     net::HttpClient& http;
     const net::TlsContext& tls;
-    SessionStore* store = nullptr;  // null: sessions end with the daemon
+    // Null: sessions end with the daemon. The last it is told comes with the journal's Close.
+    SessionStore* store = nullptr;
   };
 
   Registry(Options options, Environment environment);
