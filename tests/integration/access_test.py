@@ -3,12 +3,14 @@
 import os
 import stat
 import time
+import types
 import unittest
 
 import harness
 import listeners
 from harness import pb
 from listeners import NOBODY, OTHER, session_request
+from provide_tokens_test import Provider
 
 EVERYTHING = {"name": "everything", "uids": ["root"], "admin": True}
 
@@ -102,6 +104,29 @@ class Access(listeners.Case):
                            pb.DestroySessionRequest(session_id=session))
         creator.sessions.DestroySession(pb.DestroySessionRequest(session_id=session))
         self.assertEqual(daemon.process.log().count("access denied"), 3)
+
+    def test_provided_tokens(self):
+        daemon = self.start(
+            {"name": "suppliers", "uids": [str(OTHER)], "users": ["alice"], "supply_tokens": True},
+            {"name": "creators", "uids": [str(NOBODY)], "create_sessions": True})
+        fetcher = pb.TokenFetcher(provider=pb.ProviderTokenSource(provider_name="p"))
+        alice, bob = (daemon.create(user, name=user, token_fetcher=fetcher).session.session_id
+                      for user in ("alice", "bob"))
+
+        def provide(uid):
+            return Provider(types.SimpleNamespace(address=self.as_uid(uid, daemon.address), case=self))
+        refused = provide(NOBODY)
+        self.assertTrue(refused.ended.wait(harness.PATIENCE))
+        self.assertEqual((refused.error.code.name, refused.error.reason),
+                         ("PERMISSION_DENIED", "ACCESS_DENIED"))
+        # Asked for the sessions that it may use, and for no others.
+        allowed = provide(OTHER).ready()
+        query = allowed.query()
+        self.assertEqual(query.session_id, alice)
+        allowed.answer(query, harness.token("alice"))
+        daemon.wait_state(alice, "CONNECTED")
+        self.assertTrue(allowed.queries.empty())
+        daemon.wait_state(bob, "WAITING_FOR_TOKEN", reason="TOKEN_PROVIDER_ABSENT")
 
     def test_only_the_sessions_of_its_apps_and_users(self):
         daemon = self.start({"name": "alices", "uids": [str(NOBODY)], "users": ["alice"],
