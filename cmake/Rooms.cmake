@@ -24,10 +24,7 @@ function(talkjsd_unit_test name)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARG_DEPS} GTest::gtest_main GTest::gmock talkjsd_warnings)
   target_compile_definitions(${name}_test PRIVATE TALKJSD_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
-  if(TALKJSD_SANITIZE MATCHES "undefined")
-    # Undefined behaviour is looked for in the rooms; in GoogleTest's macros that doubles the time to compile.
-    target_compile_options(${name}_test PRIVATE -fno-sanitize=undefined)
-  endif()
+  talkjsd_lightly_sanitized(${name}_test)
   # A sanitizer on a busy machine takes ten times as long.
   talkjsd_test(unit/${name} TIMEOUT 240 COMMAND ${name}_test --gtest_brief=1)
 endfunction()
