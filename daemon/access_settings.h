@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "daemon/api/listener_options.h"
+#include "daemon/api/access/listener_options.h"
 #include "talkjs/sidecar/config/v1/config.pb.h"
 
 namespace talkjsd {

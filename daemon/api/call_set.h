@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "daemon/api/permit.h"
+#include "daemon/api/access/permit.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mutex.h"
 

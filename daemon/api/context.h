@@ -4,12 +4,12 @@
 
 #include <memory>
 
-#include "daemon/api/access.h"
+#include "daemon/api/access/access.h"
 #include "daemon/api/call_set.h"
+#include "daemon/api/calls/request_log.h"
 #include "daemon/api/dispatcher.h"
-#include "daemon/api/request_log.h"
 #include "daemon/api/server.h"
-#include "daemon/api/subscriptions.h"
+#include "daemon/api/streams/subscriptions.h"
 
 namespace talkjsd::api {
 

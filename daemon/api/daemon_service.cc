@@ -2,10 +2,10 @@
 
 #include <map>
 
-#include "daemon/api/convert.h"
+#include "daemon/api/calls/unary.h"
+#include "daemon/api/convert/convert.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/services.h"
-#include "daemon/api/unary.h"
 #include "daemon/base/version.h"
 #include "talkjs/sidecar/v1/daemon_service.grpc.pb.h"
 

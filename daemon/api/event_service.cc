@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "daemon/api/message_stream.h"
+#include "daemon/api/calls/unary.h"
 #include "daemon/api/services.h"
-#include "daemon/api/unary.h"
-#include "daemon/api/unreads_stream.h"
+#include "daemon/api/streams/message_stream.h"
+#include "daemon/api/streams/unreads_stream.h"
 #include "talkjs/sidecar/v1/event_service.grpc.pb.h"
 
 namespace talkjsd::api {

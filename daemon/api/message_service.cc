@@ -1,14 +1,14 @@
 #include <map>
 #include <set>
 
-#include "daemon/api/convert.h"
+#include "daemon/api/calls/page_token.h"
+#include "daemon/api/calls/request_log.h"
+#include "daemon/api/calls/sessions.h"
+#include "daemon/api/calls/steps.h"
+#include "daemon/api/calls/unary.h"
+#include "daemon/api/convert/convert.h"
 #include "daemon/api/limits.h"
-#include "daemon/api/page_token.h"
-#include "daemon/api/request_log.h"
 #include "daemon/api/services.h"
-#include "daemon/api/sessions.h"
-#include "daemon/api/steps.h"
-#include "daemon/api/unary.h"
 #include "daemon/session/encoder.h"
 #include "daemon/upstream/call.h"
 #include "daemon/wire/ids.h"

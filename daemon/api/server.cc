@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/api/access.h"
+#include "daemon/api/access/access.h"
+#include "daemon/api/access/front_door.h"
 #include "daemon/api/call_log.h"
 #include "daemon/api/context.h"
-#include "daemon/api/front_door.h"
 #include "daemon/api/limits.h"
 #include "daemon/api/services.h"
-#include "daemon/api/stream.h"
+#include "daemon/api/streams/stream.h"
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "talkjs/sidecar/v1/errors.pb.h"

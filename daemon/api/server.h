@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/api/listener_options.h"
+#include "daemon/api/access/listener_options.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/random.h"

@@ -84,7 +84,7 @@ constexpr Variable kVariables[] = {
     {"TALKJSD_LOG_FORMAT", "log.format"},
 };
 
-absl::Status Bad(const std::string& message) {
+absl::Status BadFlag(const std::string& message) {
   return MakeError(absl::StatusCode::kInvalidArgument,
                    talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD, message);
 }
@@ -135,22 +135,22 @@ absl::Status ParseCommandLine(const std::vector<std::string>& arguments, Command
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
     if (!argument.starts_with("--")) {
-      return Bad("unexpected argument '" + arguments[i] + "': flags begin with --; see --help");
+      return BadFlag("unexpected argument '" + arguments[i] + "': flags begin with --; see --help");
     }
     const size_t equals = argument.find('=');
     const std::string name(
         argument.substr(2, equals == std::string_view::npos ? equals : equals - 2));
     const Flag* const flag = Find(name);
-    if (flag == nullptr) return Bad("unknown flag --" + name + "; see --help");
+    if (flag == nullptr) return BadFlag("unknown flag --" + name + "; see --help");
     std::string value = "true";
     if (equals != std::string_view::npos) {
-      if (flag->value.empty()) return Bad("--" + name + " takes no value");
+      if (flag->value.empty()) return BadFlag("--" + name + " takes no value");
       value = argument.substr(equals + 1);
     } else if (!flag->value.empty()) {
-      if (i + 1 == arguments.size()) return Bad("--" + name + " needs a value");
+      if (i + 1 == arguments.size()) return BadFlag("--" + name + " needs a value");
       value = arguments[++i];
     }
-    if (name == "config" && value.empty()) return Bad("--config: must not be empty");
+    if (name == "config" && value.empty()) return BadFlag("--config: must not be empty");
     if (name == "config") line->file = value;
     if (name == "check-config" && line->action == Action::kRun) line->action = Action::kCheckConfig;
     if (name == "version" && line->action != Action::kShowHelp) line->action = Action::kShowVersion;

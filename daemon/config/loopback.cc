@@ -10,7 +10,7 @@
 namespace talkjsd::config {
 namespace {
 
-absl::Status Bad(std::string_view text, std::string_view why) {
+absl::Status BadAddress(std::string_view text, std::string_view why) {
   return MakeError(absl::StatusCode::kInvalidArgument,
                    talkjs::sidecar::v1::ERROR_REASON_INVALID_FIELD,
                    "'" + std::string(text) + "' " + std::string(why));
@@ -34,7 +34,7 @@ bool IsAddress(const std::string& host) {
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) {
-    return Bad(text, "has no port; write it as 127.0.0.1:PORT");
+    return BadAddress(text, "has no port; write it as 127.0.0.1:PORT");
   }
   HostPort address;
   address.host = std::string(text.substr(0, colon));
@@ -45,10 +45,10 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const char* const end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data() + colon + 1, end, address.port);
   if (colon + 1 == text.size() || parsed.ec != std::errc() || parsed.ptr != end) {
-    return Bad(text, "must end in a port from 0 to 65535");
+    return BadAddress(text, "must end in a port from 0 to 65535");
   }
   if (!IsAddress(address.host)) {
-    return Bad(text, "is not an IP address; write it as 127.0.0.1:PORT");
+    return BadAddress(text, "is not an IP address; write it as 127.0.0.1:PORT");
   }
   return address;
 }
@@ -56,7 +56,7 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
 absl::StatusOr<HostPort> ParseLoopback(std::string_view text) {
   absl::StatusOr<HostPort> address = ParseHostPort(text);
   if (address.ok() && !IsLoopback(address->host)) {
-    return Bad(text, "is not a loopback address; write it as 127.0.0.1:PORT");
+    return BadAddress(text, "is not a loopback address; write it as 127.0.0.1:PORT");
   }
   return address;
 }

@@ -3,7 +3,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/emulator/refusal.h"
-#include "daemon/emulator/snapshot.h"
+#include "daemon/emulator/store/snapshot.h"
 #include "daemon/emulator/ui_settings.h"
 
 namespace talkjsd::emulator {

@@ -9,7 +9,7 @@
 #include "daemon/emulator/decisions.h"
 #include "daemon/emulator/http_faults.h"
 #include "daemon/emulator/http_front.h"
-#include "daemon/emulator/rest_limits.h"
+#include "daemon/emulator/rest/limits.h"
 #include "daemon/emulator/ui_settings.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"

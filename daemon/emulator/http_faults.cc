@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "daemon/emulator/connection.h"
-#include "daemon/emulator/control.h"
+#include "daemon/emulator/control/control.h"
+#include "daemon/emulator/realtime/connection.h"
 #include "daemon/wire/frame.h"
 #include "daemon/wire/path.h"
 
@@ -18,7 +18,7 @@ net::ServerResponse Broken(Fate fate) {
   return response;
 }
 
-net::ServerResponse Refusal(const FaultAction& fault) {
+net::ServerResponse RefusalFor(const FaultAction& fault) {
   net::ServerResponse response;
   response.status = fault.status;
   response.headers = {{"Access-Control-Allow-Origin", "*"}};
@@ -89,7 +89,7 @@ void HttpFaults::Respond(net::ServerRequest request, net::HttpServer::Respond re
         respond(Broken(Fate::kDrop));
       });
     case FaultKind::kStatus:
-      return respond(Refusal(*fault));
+      return respond(RefusalFor(*fault));
     case FaultKind::kDelay:
       return Delay(std::move(request), std::move(respond), fault->time);
     default:

@@ -4,15 +4,15 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/emulator/connection.h"
-#include "daemon/emulator/control.h"
+#include "daemon/emulator/control/control.h"
 #include "daemon/emulator/decisions.h"
-#include "daemon/emulator/encode.h"
-#include "daemon/emulator/http_files.h"
-#include "daemon/emulator/http_request.h"
-#include "daemon/emulator/http_search.h"
+#include "daemon/emulator/http/http_files.h"
+#include "daemon/emulator/http/http_request.h"
+#include "daemon/emulator/http/http_search.h"
+#include "daemon/emulator/model/encode.h"
+#include "daemon/emulator/realtime/connection.h"
 #include "daemon/emulator/refusal.h"
-#include "daemon/emulator/rest.h"
+#include "daemon/emulator/rest/rest.h"
 #include "daemon/wire/json.h"
 
 namespace talkjsd::emulator {

@@ -25,12 +25,6 @@ constexpr uint64_t kUnknownEvents = 1'000'000'000;
 // A file that has not got further than its tables.
 constexpr size_t kUnfinishedBytes = 64 << 10;
 
-constexpr size_t kRowsAtATime = 256;
-
-bool IsDamage(const absl::Status& status) {
-  return ReasonOf(status) == pb::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED;
-}
-
 // One number of the chain, before the numbers are fitted together.
 struct Found {
   uint64_t number = 0;

@@ -16,7 +16,6 @@
 namespace talkjsd::journal {
 namespace {
 
-constexpr size_t kRowsAtATime = 256;
 // The same page of a file can be wrong in many ways.
 constexpr size_t kMaxProblems = 20;
 

@@ -12,7 +12,7 @@
 namespace talkjsd::journal {
 namespace {
 
-constexpr char kSchema[] = R"(
+constexpr char kMetaSchema[] = R"(
 CREATE TABLE about(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE segments(number INTEGER PRIMARY KEY, first_sequence INTEGER);
 CREATE TABLE epochs(position INTEGER PRIMARY KEY, epoch INTEGER, first_sequence INTEGER);
@@ -20,7 +20,7 @@ CREATE TABLE epochs(position INTEGER PRIMARY KEY, epoch INTEGER, first_sequence 
 
 absl::Status Make(Database& database) {
   return database.Transact([&]() -> absl::Status {
-    absl::Status made = database.Execute(kSchema);
+    absl::Status made = database.Execute(kMetaSchema);
     if (made.ok()) {
       made = database.Execute(std::string("INSERT INTO about VALUES('written_by','") +
                               TALKJSD_VERSION + "')");

@@ -16,7 +16,7 @@
 namespace talkjsd::journal {
 namespace {
 
-constexpr char kSchema[] = R"(
+constexpr char kPositionsSchema[] = R"(
 CREATE TABLE about(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE subscriptions(name TEXT PRIMARY KEY, selection BLOB, epoch INTEGER, sequence INTEGER,
                            last_used INTEGER) WITHOUT ROWID;
@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<PositionsFile>> PositionsFile::Open(
 absl::Status PositionsFile::Make() {
   return database_->Transact([&]() -> absl::Status {
     for (const std::string& sql :
-         {std::string(kSchema),
+         {std::string(kPositionsSchema),
           std::string("INSERT INTO about VALUES('written_by','") + TALKJSD_VERSION + "')",
           "PRAGMA application_id=" + std::to_string(kApplicationId),
           "PRAGMA user_version=" + std::to_string(kJournalFormat)}) {

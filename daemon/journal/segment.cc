@@ -14,8 +14,6 @@
 namespace talkjsd::journal {
 namespace {
 
-// A statement is reset after so many rows, so that it does not hold the log.
-constexpr size_t kRowsAtATime = 256;
 // What one Read looks at where there is no index.
 constexpr size_t kScannedRows = 4096;
 constexpr size_t kIdleConnections = 4;
@@ -25,10 +23,6 @@ constexpr char kReaderSettings[] = "PRAGMA cache_size=-256";
 bool HasLog(const std::string& path) {
   std::error_code failed;
   return std::filesystem::exists(path + "-wal", failed) || failed;
-}
-
-bool IsDamage(const absl::Status& status) {
-  return ReasonOf(status) == talkjs::sidecar::v1::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED;
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace pb = talkjs::sidecar::v1;
 constexpr std::string_view kSuffix = ".segment";
 constexpr size_t kNameDigits = 8;
 
-constexpr char kSchema[] = R"(
+constexpr char kSegmentSchema[] = R"(
 CREATE TABLE about(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE epochs(position INTEGER PRIMARY KEY, epoch INTEGER, first_sequence INTEGER);
 CREATE TABLE events(sequence INTEGER PRIMARY KEY, epoch INTEGER, time INTEGER, session TEXT,
@@ -62,6 +62,10 @@ absl::Status SetDurability(Database& database, Durability durability) {
 }
 
 }  // namespace
+
+bool IsDamage(const absl::Status& status) {
+  return ReasonOf(status) == pb::ERROR_REASON_JOURNAL_SEGMENT_DAMAGED;
+}
 
 std::string SegmentName(uint64_t number) {
   std::string digits = std::to_string(number);
@@ -133,7 +137,7 @@ absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Create(
   if (status.ok()) status = db.Execute("PRAGMA synchronous=FULL");
   if (status.ok()) {
     status = db.Transact([&]() -> absl::Status {
-      absl::Status made = db.Execute(kSchema);
+      absl::Status made = db.Execute(kSegmentSchema);
       if (!made.ok()) return made;
       made = db.Execute("INSERT INTO about VALUES('number'," + std::to_string(head.number) +
                         "),('first_sequence'," + std::to_string(head.first_sequence) +

@@ -38,6 +38,11 @@ namespace talkjsd::journal {
 inline constexpr int kJournalFormat = 1;
 // No journal gets so far: what says more is damaged.
 inline constexpr uint64_t kMaxSequence = uint64_t{1} << 60;
+// How many a long reading asks for at once: a statement that is open for longer holds the log.
+inline constexpr size_t kRowsAtATime = 256;
+
+// Whether what a file holds is the trouble, and not the disk.
+bool IsDamage(const absl::Status& status);
 inline constexpr int kApplicationId = 0x746a7364;  // "tjsd"
 
 struct FileAccess {

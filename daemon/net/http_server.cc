@@ -369,7 +369,7 @@ class HttpConnection final : public Tracked, public std::enable_shared_from_this
   bool upgraded_ = false;
 };
 
-using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
+using TcpAcceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 
 }  // namespace
 
@@ -380,7 +380,7 @@ struct HttpServer::Impl : Shared {
   void Admit(Socket socket, const std::shared_ptr<Shared>& shared);
   void Stop();
 
-  std::optional<Acceptor> acceptor;
+  std::optional<TcpAcceptor> acceptor;
   std::optional<AsioTimer> back_off;
   uint16_t port = 0;
 };
@@ -453,11 +453,11 @@ absl::Status HttpServer::Start() {
   if (error) return failed(error);
   const Tcp::endpoint endpoint(address, impl_->options.port);
   impl_->back_off.emplace(impl_->loop.io().get_executor());
-  Acceptor& acceptor = impl_->acceptor.emplace(impl_->loop.io().get_executor());
+  TcpAcceptor& acceptor = impl_->acceptor.emplace(impl_->loop.io().get_executor());
   acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
+  if (!error) acceptor.set_option(TcpAcceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(Acceptor::max_listen_connections, error);
+  if (!error) acceptor.listen(TcpAcceptor::max_listen_connections, error);
   if (error) return failed(error);
   impl_->port = acceptor.local_endpoint().port();
   Spawn(impl_->loop.io().get_executor(), Impl::Accept(impl_));

@@ -158,6 +158,10 @@ bool IsRefusal(const Reply& reply, std::string_view code) {
 
 }  // namespace
 
+absl::Status UpstreamUnavailable(std::string_view message) {
+  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
+}
+
 Request ListConversations(int limit, ConversationFilter filter) {
   json::object data;
   data["limit"] = limit;

@@ -36,6 +36,9 @@ struct Reply {
   std::shared_ptr<const boost::json::value> data;
 };
 
+// UNAVAILABLE (UPSTREAM_UNAVAILABLE): it may work later.
+absl::Status UpstreamUnavailable(std::string_view message);
+
 template <typename T>
 struct Page {
   std::vector<T> items;

@@ -53,10 +53,6 @@ Duration RefreshDelay(int64_t lifetime_seconds) {
       std::chrono::duration<double>(lifetime_seconds / 2.0));
 }
 
-absl::Status Unavailable(std::string_view message) {
-  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
-}
-
 }  // namespace
 
 Duration SourceRetryDelay(int failures, Random& random) {
@@ -240,7 +236,8 @@ void Protocol::OnSocketOpen(MonoTime now) {
 
 void Protocol::OnSocketClosed(const absl::Status& why, MonoTime now) {
   if (!socket_wanted_) return;
-  DropSocket(why.ok() ? Unavailable("TalkJS closed the connection; reconnecting") : why, now);
+  DropSocket(why.ok() ? UpstreamUnavailable("TalkJS closed the connection; reconnecting") : why,
+             now);
 }
 
 void Protocol::DropSocket(const absl::Status& why, MonoTime now) {
@@ -280,8 +277,9 @@ void Protocol::Tick(MonoTime now) {
   if (!socket_open_) return;
   if (server_dead_at_ <= now) {
     Emit(AbortSocket{});
-    DropSocket(
-        Unavailable("TalkJS stopped answering (no reply to a ping within 5 s); reconnecting"), now);
+    DropSocket(UpstreamUnavailable(
+                   "TalkJS stopped answering (no reply to a ping within 5 s); reconnecting"),
+               now);
     return;
   }
   if (server_silent_at_ <= now) {

@@ -32,10 +32,6 @@ constexpr size_t kUsersPerSubscribe = 1000;
 constexpr Duration kRefusedAtLeast = std::chrono::seconds(30);
 constexpr Duration kRefusedAtMost = std::chrono::seconds(60);
 
-absl::Status Unavailable(std::string_view message) {
-  return MakeError(absl::StatusCode::kUnavailable, v1::ERROR_REASON_UPSTREAM_UNAVAILABLE, message);
-}
-
 }  // namespace
 
 // --- calls ---
@@ -62,7 +58,7 @@ void Protocol::CallFirst(Request request, CallDone done, MonoTime now) {
 void Protocol::Enqueue(Pending pending, MonoTime now) {
   if (phase_ == Phase::kStopped || phase_ == Phase::kFailed) {
     if (pending.done)
-      Emit(Completed{std::move(pending.done), Unavailable("the session is not running")});
+      Emit(Completed{std::move(pending.done), UpstreamUnavailable("the session is not running")});
     return;
   }
   pending.order = ++last_order_;
@@ -170,7 +166,7 @@ void Protocol::TakeBackCalls() {
     const bool repeated = pending.deadline != kNever || restart_announced_;
     if (repeated && !pending.subscription) return false;
     if (pending.done) {
-      Emit(Completed{std::move(pending.done), Unavailable("the connection was lost")});
+      Emit(Completed{std::move(pending.done), UpstreamUnavailable("the connection was lost")});
     }
     return true;
   });

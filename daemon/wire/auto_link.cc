@@ -5,6 +5,7 @@
 #include <cctype>
 #include <optional>
 
+#include "daemon/wire/ascii.h"
 #include "daemon/wire/link_ranges.h"
 #include "daemon/wire/tlds.h"
 #include "daemon/wire/utf8.h"
@@ -16,15 +17,11 @@ constexpr size_t kNone = std::string_view::npos;
 
 // --- kinds of characters ---
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-bool IsLetter(uint32_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
-
 // Letters, digits and marks. Outside of ASCII: everything but the blocks that consist of signs.
 bool IsWord(CodePoint at) {
   const uint32_t c = at.value;
   if (at.size == 0) return false;
-  if (c < 0x80) return IsLetter(c) || (c >= '0' && c <= '9');
+  if (c < 0x80) return IsLetter(static_cast<char>(c)) || IsDigit(static_cast<char>(c));
   if (c < 0xC0) return c == 0xAA || c == 0xB5 || c == 0xBA;
   return c != 0xD7 && c != 0xF7 && !(c >= 0x2000 && c <= 0x206F) && !(c >= 0x20A0 && c <= 0x20CF) &&
          !(c >= 0x2190 && c <= 0x2BFF) && !(c >= 0x2E00 && c <= 0x2E7F) &&
@@ -44,17 +41,6 @@ bool IsPath(CodePoint at) {
 }
 
 bool IsMailLocal(CodePoint at) { return IsWord(at) || IsOneOf(at, "!#$%&'*+/=?^_`{|}~-"); }
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
-
-bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
-  return Lower(text.substr(0, prefix.size())) == prefix;
-}
 
 // --- parts of a URL ---
 

@@ -22,7 +22,7 @@ absl::StatusOr<json::array> ReadArray(std::string_view text, size_t max_bytes,
   json::array* array = value->if_array();
   if (array == nullptr) return BadFrame("not an array");
   if (array->size() < 2) return BadFrame("fewer than two elements");
-  if (!ReadValue((*array)[0], number).ok() || number < 0) {
+  if (!wire::ReadValue((*array)[0], number).ok() || number < 0) {
     return BadFrame("element 0 is not a number of a frame");
   }
   return std::move(*array);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "daemon/wire/ascii.h"
 #include "daemon/wire/path.h"
 
 namespace talkjsd::wire {
@@ -13,11 +14,7 @@ constexpr std::string_view kDomain = "talkjs.com";
 // What the SDK that the protocol notes describe calls itself; servers may look at it.
 constexpr std::string_view kCoreVersion = "1.11.2";
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-bool IsWordCharacter(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+bool IsWordCharacter(char c) { return IsDigit(c) || IsLetter(c) || c == '_'; }
 
 // X of "[prefix-]X.talkjs.com", or nullopt if the host has not that form.
 std::optional<std::string_view> Environment(std::string_view host) {

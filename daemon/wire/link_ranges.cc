@@ -3,23 +3,15 @@
 #include <algorithm>
 #include <string>
 
+#include "daemon/wire/ascii.h"
+
 namespace talkjsd::wire {
 namespace {
 
 constexpr size_t kNone = std::string_view::npos;
 
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool IsQuote(char c) { return c == '"' || c == '\''; }
-
-char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool StartsWithIgnoringCase(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() &&
-         std::equal(lower.begin(), lower.end(), text.begin(),
-                    [](char expected, char c) { return expected == ToLower(c); });
-}
 
 struct Tag {
   std::string name;  // lower case; empty for comments and declarations

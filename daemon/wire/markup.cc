@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/wire/ascii.h"
 #include "daemon/wire/auto_link.h"
 #include "daemon/wire/path.h"
 #include "daemon/wire/utf8.h"
@@ -78,13 +79,6 @@ class Finder {
   bool searched_ = false;
   size_t found_ = kNone;
 };
-
-bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char expected, char c) {
-           return expected == static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-         });
-}
 
 // --- <...> ---
 

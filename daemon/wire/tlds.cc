@@ -135,7 +135,7 @@ constexpr std::string_view kNames =
     "澳門 澳门 点看 移动 组织机构 网址 网店 网站 网络 联通 臺灣 谷歌 购物 通販 集团 電訊盈科 "
     "飞利浦 食品 餐厅 香格里拉 香港 닷넷 닷컴 삼성 한국 ";
 
-std::unordered_set<std::string_view> Split(std::string_view names) {
+std::unordered_set<std::string_view> SplitNames(std::string_view names) {
   std::unordered_set<std::string_view> set;
   while (!names.empty()) {
     const size_t space = names.find(' ');
@@ -148,7 +148,7 @@ std::unordered_set<std::string_view> Split(std::string_view names) {
 }  // namespace
 
 bool IsTopLevelDomain(std::string_view label) {
-  static const auto& known = *new std::unordered_set<std::string_view>(Split(kNames));
+  static const auto& known = *new std::unordered_set<std::string_view>(SplitNames(kNames));
   return known.contains(label);
 }
 

@@ -6,6 +6,7 @@
   heavy        a room includes another room's header that includes gRPC or Boost, so that it would
                compile them too (inside one room, headers may wrap them)
   grpc         gRPC or its generated services outside api, admin and client
+  folder       a folder of a room includes one that it may not know
   quotes       one of ours included with <>, or with a relative path
 """
 
@@ -28,6 +29,26 @@ ROOMS = {
     "admin": {"session", "journal", "net"},
     "config": set(),
     "emulator": {"wire", "net"},
+}
+# Rooms that are too large for one folder: what each of their folders may include besides itself. What
+# lies in the room itself is what all of them speak of (refusals, limits) and what is built from them.
+FOLDERS = {
+    "api": {
+        "access": set(),
+        "convert": set(),
+        "calls": {"access", "convert"},
+        "streams": {"calls", "convert"},
+    },
+    "emulator": {
+        "model": set(),
+        "store": {"model"},
+        "calls": {"model"},
+        "faults": {"calls"},
+        "realtime": {"model", "calls", "faults"},
+        "control": {"model", "store", "calls", "faults", "realtime"},
+        "http": {"model", "calls"},
+        "rest": {"model", "calls", "http"},
+    },
 }
 # talkjsctl's journal commands read the store; the rest of the clients knows only the protos.
 CLIENT = {"talkjsctl": {"journal"}}
@@ -65,12 +86,17 @@ def heavy_headers(files):
         heavy |= more
 
 
+def folder_of(path):
+    """Whose library a file belongs to: "daemon/api" for daemon/api/streams/stream.h."""
+    parts = path.split("/")
+    return "/".join(parts[:2] if parts[0] == "daemon" else parts[:-1])
+
+
 def check_file(path, code, heavy=frozenset()):
     """Problems of one file: a list of (line, rule, message)."""
     problems = []
     parts = path.split("/")
     top, room = parts[0], parts[1] if len(parts) > 2 else ""
-    folder = os.path.dirname(path)
     for line, bracket, name in includes(code):
         target = name.split("/")
         if target[0] in ("daemon", "client") and bracket == "<":
@@ -83,10 +109,15 @@ def check_file(path, code, heavy=frozenset()):
             if target[0] == "daemon" and len(target) > 2 and target[1] not in ("base", room):
                 if target[1] not in ROOMS.get(room, set()):
                     problems.append((line, "direction", f"{room} may not include {name}"))
+        if top == "daemon" and target[:2] == ["daemon", room]:
+            inner, other = parts[2:-1], target[2:-1]
+            if inner and other and other != inner:
+                if other[0] not in FOLDERS.get(room, {}).get(inner[0], set()):
+                    problems.append((line, "folder", f"{room}/{inner[0]} may not include {name}"))
         if top == "client" and target[0] == "daemon":
             if target[1] not in CLIENT.get(room, set()):
                 problems.append((line, "direction", f"client may not include {name}"))
-        if top in ("daemon", "client") and name in heavy and os.path.dirname(name) != folder:
+        if top in ("daemon", "client") and name in heavy and folder_of(name) != folder_of(path):
             problems.append((line, "heavy", f"{name} brings gRPC or Boost along"))
         if top == "daemon" and room not in ("api", "admin", ""):
             if target[0] in ("grpc", "grpcpp") or name.endswith(".grpc.pb.h"):

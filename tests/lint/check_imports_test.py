@@ -29,6 +29,16 @@ class Files(unittest.TestCase):
         self.assertEqual(rules("daemon/net/a.cc", '#include "client/cpp/b.h"\n'), ["direction"])
         self.assertEqual(rules("client/cpp/a.cc", '#include "daemon/base/b.h"\n'), ["direction"])
 
+    def test_folders_of_a_room(self):
+        path = "daemon/emulator/store/a.cc"
+        self.assertEqual(rules(path, '#include "daemon/emulator/model/world.h"\n'), [])
+        self.assertEqual(rules(path, '#include "daemon/emulator/store/b.h"\n'), [])
+        self.assertEqual(rules(path, '#include "daemon/emulator/refusal.h"\n'), [])
+        self.assertEqual(rules(path, '#include "daemon/emulator/rest/rest.h"\n'), ["folder"])
+        self.assertEqual(
+            rules("daemon/emulator/app.cc", '#include "daemon/emulator/store/store.h"\n'), []
+        )
+
     def test_heavy_headers(self):
         heavy = check_imports.heavy_headers(
             {
@@ -43,6 +53,7 @@ class Files(unittest.TestCase):
         leak = '#include "daemon/net/leak.h"\n'
         self.assertEqual(rules("daemon/upstream/a.cc", leak, heavy), ["heavy"])
         self.assertEqual(rules("daemon/net/a.cc", leak, heavy), [])
+        self.assertEqual(rules("daemon/net/inner/a.cc", leak, heavy), [])
         self.assertEqual(rules("tests/unit/net/a_test.cc", leak, heavy), [])
 
     def test_grpc_in_other_rooms(self):

@@ -1,4 +1,4 @@
-#include "daemon/api/address.h"
+#include "daemon/api/access/address.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -10,8 +10,8 @@
 #include <map>
 #include <set>
 
+#include "daemon/api/convert/validate.h"
 #include "daemon/api/errors.h"
-#include "daemon/api/validate.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 

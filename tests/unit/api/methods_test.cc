@@ -1,5 +1,5 @@
 // The table of methods against the protos: complete, and nothing too much.
-#include "daemon/api/methods.h"
+#include "daemon/api/access/methods.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/descriptor.h>
@@ -51,7 +51,7 @@ TEST(MethodsTest, EveryMethodOfTheApiHasAnEntry) {
   EXPECT_GT(protos.size(), 25u);
   for (const auto& [request, method] : protos) {
     ASSERT_TRUE(table.count(request) > 0)
-        << method->full_name() << " has no entry in daemon/api/methods.cc: who may call it?";
+        << method->full_name() << " has no entry in daemon/api/access/methods.cc: who may call it?";
     const Method& entry = *table[request];
     EXPECT_EQ(entry.service, method->service()->name()) << method->full_name();
     EXPECT_EQ(entry.is_stream, method->server_streaming()) << method->full_name();

@@ -6,8 +6,8 @@
 #include <functional>
 #include <random>
 
-#include "daemon/api/convert.h"
-#include "daemon/api/convert_conversation.h"
+#include "daemon/api/convert/convert.h"
+#include "daemon/api/convert/convert_conversation.h"
 #include "daemon/upstream/call.h"
 
 namespace talkjsd::api {

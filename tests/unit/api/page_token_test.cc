@@ -1,4 +1,4 @@
-#include "daemon/api/page_token.h"
+#include "daemon/api/calls/page_token.h"
 
 #include <gtest/gtest.h>
 

@@ -8,10 +8,10 @@
 #include <future>
 #include <set>
 
+#include "daemon/api/access/connections.h"
 #include "daemon/api/call_set.h"
-#include "daemon/api/connections.h"
 #include "daemon/api/dispatcher.h"
-#include "daemon/api/stuck_socket.h"
+#include "daemon/api/streams/stuck_socket.h"
 #include "daemon/base/error.h"
 #include "talkjs/sidecar/v1/errors.pb.h"
 

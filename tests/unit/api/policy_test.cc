@@ -1,5 +1,5 @@
 // Who is admitted to what, as tables.
-#include "daemon/api/policy.h"
+#include "daemon/api/access/policy.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "daemon/api/quotas.h"
+#include "daemon/api/access/quotas.h"
 
 #include <gtest/gtest.h>
 

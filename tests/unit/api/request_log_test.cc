@@ -1,4 +1,4 @@
-#include "daemon/api/request_log.h"
+#include "daemon/api/calls/request_log.h"
 
 #include <gtest/gtest.h>
 

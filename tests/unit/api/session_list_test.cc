@@ -1,4 +1,4 @@
-#include "daemon/api/session_list.h"
+#include "daemon/api/calls/session_list.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // What subscriptions do as time goes by, without a server.
-#include "daemon/api/subscriptions.h"
+#include "daemon/api/streams/subscriptions.h"
 
 #include <gtest/gtest.h>
 #include <prometheus/gauge.h>

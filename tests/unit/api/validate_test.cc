@@ -1,4 +1,4 @@
-#include "daemon/api/validate.h"
+#include "daemon/api/convert/validate.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "daemon/api/field_checks.h"
+#include "daemon/api/convert/field_checks.h"
 
 namespace talkjsd::api {
 namespace {

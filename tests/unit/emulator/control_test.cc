@@ -1,5 +1,5 @@
 // The control endpoint's requests and answers.
-#include "daemon/emulator/control.h"
+#include "daemon/emulator/control/control.h"
 
 #include <gtest/gtest.h>
 

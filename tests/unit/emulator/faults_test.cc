@@ -1,4 +1,4 @@
-#include "daemon/emulator/faults.h"
+#include "daemon/emulator/faults/faults.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/emulator/fault_wire.h"
+#include "daemon/emulator/faults/fault_wire.h"
 
 namespace talkjsd::emulator {
 namespace {

@@ -2,7 +2,7 @@
 #include "daemon/emulator/http_front.h"
 
 #include "daemon/emulator/decisions.h"
-#include "daemon/emulator/http_files.h"
+#include "daemon/emulator/http/http_files.h"
 #include "daemon/emulator/ui_settings.h"
 #include "daemon/wire/jwt.h"
 #include "tests/unit/emulator/world_fixture.h"

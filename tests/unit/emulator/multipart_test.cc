@@ -1,4 +1,4 @@
-#include "daemon/emulator/multipart.h"
+#include "daemon/emulator/http/multipart.h"
 
 #include <gtest/gtest.h>
 

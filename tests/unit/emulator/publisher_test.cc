@@ -1,4 +1,4 @@
-#include "daemon/emulator/publisher.h"
+#include "daemon/emulator/model/publisher.h"
 
 #include <gmock/gmock.h>
 

@@ -1,5 +1,4 @@
-#include "daemon/emulator/rest_limits.h"
-
+#include "daemon/emulator/rest/limits.h"
 #include "tests/unit/emulator/app_fixture.h"
 
 namespace talkjsd::emulator {

@@ -1,7 +1,7 @@
 // Filters, emoji, content and topics: what is decided without looking at the world.
-#include "daemon/emulator/content.h"
-#include "daemon/emulator/emoji.h"
-#include "daemon/emulator/filter.h"
+#include "daemon/emulator/model/content.h"
+#include "daemon/emulator/model/emoji.h"
+#include "daemon/emulator/model/filter.h"
 #include "tests/unit/emulator/world_fixture.h"
 
 namespace talkjsd::emulator {

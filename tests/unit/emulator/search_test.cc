@@ -1,4 +1,4 @@
-#include "daemon/emulator/search.h"
+#include "daemon/emulator/model/search.h"
 
 #include "tests/unit/emulator/world_fixture.h"
 

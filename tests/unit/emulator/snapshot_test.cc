@@ -1,4 +1,4 @@
-#include "daemon/emulator/snapshot.h"
+#include "daemon/emulator/store/snapshot.h"
 
 #include <gmock/gmock.h>
 

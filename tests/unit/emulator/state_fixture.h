@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/emulator/snapshot.h"
+#include "daemon/emulator/store/snapshot.h"
 #include "tests/unit/emulator/world_fixture.h"
 
 namespace talkjsd::emulator {

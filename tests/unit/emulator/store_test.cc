@@ -1,4 +1,4 @@
-#include "daemon/emulator/store.h"
+#include "daemon/emulator/store/store.h"
 
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "daemon/emulator/app.h"
-#include "daemon/emulator/database.h"
+#include "daemon/emulator/store/database.h"
 #include "tests/unit/emulator/state_fixture.h"
 
 namespace talkjsd::emulator {

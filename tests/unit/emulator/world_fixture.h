@@ -11,10 +11,10 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/random.h"
-#include "daemon/emulator/publisher.h"
+#include "daemon/emulator/model/publisher.h"
+#include "daemon/emulator/model/topic.h"
+#include "daemon/emulator/model/world.h"
 #include "daemon/emulator/refusal.h"
-#include "daemon/emulator/topic.h"
-#include "daemon/emulator/world.h"
 #include "daemon/wire/json.h"
 #include "daemon/wire/path.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/emulator/world.h"
+#include "daemon/emulator/model/world.h"
 
 #include <gmock/gmock.h>
 

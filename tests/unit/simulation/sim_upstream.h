@@ -13,7 +13,7 @@
 
 #include "daemon/base/random.h"
 #include "daemon/emulator/app.h"
-#include "daemon/emulator/connection.h"
+#include "daemon/emulator/realtime/connection.h"
 #include "daemon/net/event_loop.h"
 #include "daemon/net/http_server.h"
 #include "tests/unit/simulation/schedule.h"

@@ -11,7 +11,6 @@ namespace v1 = talkjs::sidecar::v1;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr char kRenew[] = "POST /session/renew";
 constexpr char kError[] = R"({"errorCode":"X","reasons":["r"]})";
 
 class ProtocolLogin : public testing::Test {

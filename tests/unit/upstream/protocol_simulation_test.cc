@@ -17,8 +17,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr char kRenew[] = "POST /session/renew";
-
 // A server, a network and a token source that fail at random.
 class Weather {
  public:

@@ -10,7 +10,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr char kRenew[] = "POST /session/renew";
 constexpr char kEdited[] = R"({"type":"user.edited","userId":"alice","diff":{"name":"Al"}})";
 
 class ProtocolSocket : public testing::Test {

@@ -15,6 +15,8 @@
 
 namespace talkjsd::upstream {
 
+inline constexpr char kRenew[] = "POST /session/renew";  // a Sent::what
+
 // A frame that the machine sent.
 struct Sent {
   int64_t number = 0;

@@ -31,7 +31,7 @@ struct Codec {
 constexpr Codec<User> kUser{DecodeUser, EncodeUser};
 constexpr Codec<Conversation> kConversation{DecodeConversation, EncodeConversation};
 constexpr Codec<Participant> kParticipant{DecodeParticipant, EncodeParticipant};
-constexpr Codec<Message> kMessage{DecodeMessage, EncodeMessage};
+constexpr Codec<Message> kMessageCodec{DecodeMessage, EncodeMessage};
 
 template <typename T>
 void ExpectRoundTrip(const Codec<T>& codec, const json::value& value) {
@@ -65,7 +65,7 @@ bool ExpectAnswerRoundTrip(const std::string& path, const json::value& data) {
   if (s[3] == "participants") {
     ExpectPageRoundTrip(kParticipant, data);
   } else {
-    ExpectPageRoundTrip(kMessage, data);
+    ExpectPageRoundTrip(kMessageCodec, data);
   }
   return true;
 }
@@ -89,7 +89,7 @@ struct Reencode {
   json::value operator()(const MessageDeleted& e) const {
     const json::value* last = source.if_contains("newLastMessage");
     EXPECT_EQ(e.new_last_message.present, last != nullptr);
-    if (e.new_last_message.value) ExpectRoundTrip(kMessage, *last);
+    if (e.new_last_message.value) ExpectRoundTrip(kMessageCodec, *last);
     return nullptr;
   }
   template <typename E>

@@ -7,7 +7,7 @@
 namespace talkjsd::wire {
 namespace {
 
-constexpr std::string_view kMessage =
+constexpr std::string_view kMessageText =
     R"({"id":"m","type":"UserMessage","senderId":"bob","custom":{},"createdAt":7,"editedAt":null,)"
     R"("referencedMessageId":null,"origin":"rest","content":[],"reactions":{}})";
 
@@ -70,12 +70,12 @@ TEST(EventTest, DeletedMessageSaysWhatIsLastNow) {
   EXPECT_TRUE(none.new_last_message.present);
   EXPECT_EQ(none.new_last_message.value, std::nullopt);
   const auto one =
-      As<MessageDeleted>(start + R"(,"newLastMessage":)" + std::string(kMessage) + "}");
+      As<MessageDeleted>(start + R"(,"newLastMessage":)" + std::string(kMessageText) + "}");
   EXPECT_EQ(one.new_last_message.value->sender_id, "bob");
 }
 
 TEST(EventTest, IdsMissingInTheStateComeFromTheEvent) {
-  std::string state(kMessage);
+  std::string state(kMessageText);
   state.erase(1, std::string_view(R"("id":"m",)").size());
   EXPECT_EQ(As<MessageCreated>(
                 R"({"type":"message.created","conversationId":"c","messageId":"x","state":)" +
@@ -83,7 +83,7 @@ TEST(EventTest, IdsMissingInTheStateComeFromTheEvent) {
                 .state.id,
             "x");
   EXPECT_EQ(As<MessageCreated>(R"({"type":"message.created","conversationId":"c","state":)" +
-                               std::string(kMessage) + "}")
+                               std::string(kMessageText) + "}")
                 .state.id,
             "m");
   EXPECT_EQ(

@@ -7,12 +7,12 @@
 namespace talkjsd::wire {
 namespace {
 
-json::value Json(std::string_view text) { return ParseJson(text).value(); }
+json::value Parsed(std::string_view text) { return ParseJson(text).value(); }
 
 Message WithReactions(std::string_view diff, std::map<std::string, Reaction> reactions) {
   Message message;
   message.reactions = std::move(reactions);
-  DecodeMessageDiff(Json(diff))->ApplyTo(message);
+  DecodeMessageDiff(Parsed(diff))->ApplyTo(message);
   return message;
 }
 
@@ -39,7 +39,7 @@ TEST(ApplyTest, ConversationTakesWhatTheDiffNames) {
   EXPECT_EQ(conversation, before);
 
   DecodeConversationDiff(
-      Json(
+      Parsed(
           R"({"subject":null,"welcomeMessages":null,"lastMessageAt":9,"unreadMessageCount":2,"isUnread":true,
       "access":"Read","notify":false,"readUntil":3,"everyoneReadUntil":4,"custom":{"k":"v"}})"))
       ->ApplyTo(conversation);
@@ -59,7 +59,7 @@ TEST(ApplyTest, ConversationTakesWhatTheDiffNames) {
 
 TEST(ApplyTest, UserTakesWhatTheDiffNames) {
   User user{"u", "Old", {}, "en", "p", "default", "hello"};
-  DecodeUserDiff(Json(R"({"name":"New","locale":null,"role":"vip","welcomeMessage":"hi"})"))
+  DecodeUserDiff(Parsed(R"({"name":"New","locale":null,"role":"vip","welcomeMessage":"hi"})"))
       ->ApplyTo(user);
   EXPECT_EQ(user, (User{"u", "New", {}, std::nullopt, "p", "vip", "hi"}));
 }
@@ -68,7 +68,7 @@ TEST(ApplyTest, MessageTakesWhatTheDiffNames) {
   Message message;
   message.edited_at = 1;
   message.content.resize(1);
-  DecodeMessageDiff(Json(R"({"content":[],"editedAt":5,"custom":{"k":"v"}})"))->ApplyTo(message);
+  DecodeMessageDiff(Parsed(R"({"content":[],"editedAt":5,"custom":{"k":"v"}})"))->ApplyTo(message);
   EXPECT_TRUE(message.content.empty());
   EXPECT_EQ(message.edited_at, 5);
   EXPECT_EQ(message.custom, (CustomMap{{"k", "v"}}));
