@@ -76,15 +76,17 @@ void World::RememberSent(const std::string& key, const std::string& message_id) 
 }
 
 UnixMillis World::TimeForMessage(const ConversationRecord& conversation) {
-  // A burst in another conversation may be ahead of the clock: what is sent later is not older.
-  UnixMillis time =
-      std::max(conversation.last_joined_at + 1,
-               std::min<UnixMillis>(last_message_at_, clock_.WallMillis() + kMaxTimeAhead.count()));
+  const UnixMillis now = clock_.WallMillis();
+  // A burst of messages or joinings in other conversations may be ahead of the clock: what is sent
+  // later is not older, or a list by last activity would leave it where it was.
+  const UnixMillis elsewhere = std::min<UnixMillis>(std::max(last_message_at_, last_joined_at_ + 1),
+                                                    now + kMaxTimeAhead.count());
+  UnixMillis time = std::max({now, elsewhere, conversation.last_joined_at + 1});
   if (!conversation.messages.empty()) {
     time = std::max(time, TimeAfter(conversation.messages.rbegin()->first.created_at));
   }
-  last_message_at_ = std::max(time, clock_.WallMillis());
-  return last_message_at_;
+  last_message_at_ = time;
+  return time;
 }
 
 absl::StatusOr<std::string> World::SendMessage(std::string_view caller,

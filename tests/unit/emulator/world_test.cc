@@ -186,6 +186,19 @@ TEST_F(WorldTest, TimesOfMessagesDifferUntilTheyWouldRunFarAhead) {
   EXPECT_EQ(times.back(), clock.WallMillis() + kMaxTimeAhead.count());
 }
 
+TEST_F(WorldTest, AMessageIsNewerThanABurstOfJoiningsElsewhere) {
+  ASSERT_TRUE(Join("alice").ok());
+  UnixMillis newest_joining = 0;
+  for (int i = 0; i < 50; ++i) {
+    const std::string other = "other" + std::to_string(i);
+    ASSERT_TRUE(world.CreateConversation(other, {}).ok() && Join("alice", {}, other).ok());
+    newest_joining = Side("alice", other).joined_at;
+  }
+  ASSERT_GT(newest_joining, clock.WallMillis());
+  Send("alice");
+  EXPECT_GT(Side("alice").last_message_at, newest_joining);
+}
+
 TEST_F(WorldTest, PagesOfMessagesJoinWithoutGapOrRepeat) {
   ASSERT_TRUE(Join("alice").ok());
   std::vector<std::string> sent;
