@@ -208,6 +208,11 @@ void Inbox::On(wire::SideCreated& event) {
   if (has_messages) WantFill(tracked, /*recovers=*/false);
 }
 
+// Before the baseline all is history, except what was announced since the subscription.
+void Inbox::CountAsHistory(Tracked& tracked, UnixMillis last_message_at) {
+  tracked.history_until = tracked.seen_at = last_message_at;
+}
+
 // True if the diff tells of a message that has not been emitted.
 bool Inbox::HasNews(const Tracked& tracked, const wire::ConversationDiff& diff) const {
   if (!diff.last_message_at.has_value()) return false;
@@ -272,7 +277,12 @@ void Inbox::LearnSide(const std::string& conversation_id) {
           return;
         }
         const auto it = conversations_.find(conversation_id);
-        if (it != conversations_.end()) SetSide(it->second, **std::move(side));
+        if (it == conversations_.end()) return;
+        const UnixMillis last_message_at = (*side)->last_message_at;
+        SetSide(it->second, **std::move(side));
+        if (!synced_before_ && !HasShownNews(it->second)) {
+          CountAsHistory(it->second, last_message_at);
+        }
       });
 }
 

@@ -186,6 +186,7 @@ class Inbox {
   void OnListed(wire::Conversation side);
   void EndList(bool complete);
   bool HasShownNews(const Tracked& tracked) const;
+  static void CountAsHistory(Tracked& tracked, UnixMillis last_message_at);
   void ReadUnreadPage(std::string cursor);
   void EndUnreads();
   void RetrySync(const absl::Status& why);

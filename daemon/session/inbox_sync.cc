@@ -160,9 +160,8 @@ void Inbox::OnListed(wire::Conversation side) {
   const bool has_messages = last_message_at > side.joined_at;
   SetSide(tracked, std::move(side));
   if (!synced_before_) {
-    // Before the baseline all is history, except what was announced since the subscription.
     if (!HasShownNews(tracked)) {
-      tracked.history_until = tracked.seen_at = last_message_at;
+      CountAsHistory(tracked, last_message_at);
     } else if (has_messages) {
       WantFill(tracked, /*recovers=*/true);  // an earlier login, before the baseline, followed it
     }
@@ -215,7 +214,7 @@ void Inbox::ReadUnreadPage(std::string cursor) {
                          const bool known = conversations_.contains(side.id);
                          Tracked& tracked = Track(side.id);
                          if (!known && !synced_before_) {
-                           tracked.history_until = tracked.seen_at = side.last_message_at;
+                           CountAsHistory(tracked, side.last_message_at);
                          }
                          SetSide(tracked, std::move(side));
                        }

@@ -38,6 +38,25 @@ TEST_F(InboxTest, WhatWasSaidBeforeTheBaselineIsHistory) {
   EXPECT_FALSE(Last().recovered);
 }
 
+TEST_F(InboxTest, WhatAnEventShowedBeforeTheListWasReadIsHistoryToo) {
+  Join("c1");
+  SayMany("c1", 3);
+  talk_.fault = [](const upstream::Request& request) -> std::optional<int> {
+    if (request.path == "/me/conversations") return 500;
+    return std::nullopt;
+  };
+  talk_.Connect();
+  talk_.RunIdle();
+  talk_.MarkUnread("c1");  // says nothing of the last message
+  talk_.RunIdle();
+  const std::string message = Say("c1");
+  talk_.RunIdle();
+  talk_.fault = nullptr;
+  talk_.Settle();
+  EXPECT_EQ(talk_.synced, 1);
+  EXPECT_EQ(talk_.Sent(), Ids{message});
+}
+
 TEST_F(InboxTest, AFollowedConversationIsHeardDirectly) {
   Join("c1");
   LogIn();
