@@ -32,7 +32,7 @@ COPY deploy/packages.txt deploy/install-packages /src/deploy/
 RUN /src/deploy/install-packages build
 COPY . /src
 WORKDIR /src
-RUN cmake --preset release \
+RUN cmake --preset release -DTALKJSD_UNITY=ON \
  && cmake --build --preset release --target talkjsd talkjsctl talkjs-emulator \
  && cmake --install build/release --prefix /out --strip
 

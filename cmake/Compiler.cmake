@@ -65,9 +65,10 @@ function(talkjsd_lightly_sanitized target)
   endif()
 endfunction()
 
-# What TALKJSD_UNITY applies to: files whose names in anonymous namespaces differ from those of their neighbours.
+# What TALKJSD_UNITY applies to: files whose names in anonymous namespaces differ from those of their neighbours. ALWAYS:
+# where most of each file is the same template-heavy header.
 function(talkjsd_unity target)
-  if(TALKJSD_UNITY)
+  if(TALKJSD_UNITY OR "ALWAYS" IN_LIST ARGN)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
     # A type of an anonymous namespace in a .cc file's own class is a mistake only where the file is a header.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
