@@ -14,6 +14,7 @@
 #include "daemon/admin/endpoint.h"
 #include "daemon/admin/service_manager.h"
 #include "daemon/api/server.h"
+#include "daemon/base/descriptor_limit.h"
 #include "daemon/base/error.h"
 #include "daemon/base/log.h"
 #include "daemon/base/metrics.h"
@@ -108,7 +109,8 @@ class Daemon {
   // Clients first, so that they hear of it; then the sessions; what these appended last is stored.
   void Stop() {
     LogInfo("talkjsd stopping");
-    manager_.Stopping();
+    // A little more than it should take: to be killed on the way would be worse.
+    manager_.Stopping(config::ToDuration(values_.drain_timeout()) + std::chrono::seconds(2));
     if (endpoint_ != nullptr) endpoint_->SetServing(false);
     server_->Drain();
     registry_->Stop();
@@ -365,6 +367,7 @@ int Main(const std::vector<std::string>& arguments) {
   const settings::Log& log = config->values.log();
   ConfigureLog(config::ToLogLevel(log.level()), config::ToLogFormat(log.format()));
   std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();
   // Blocked before any thread is made: all inherit it, and only sigwait takes them.
   const sigset_t signals = AwaitedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

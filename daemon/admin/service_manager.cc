@@ -36,7 +36,11 @@ void ServiceManager::Reloading() {
                   "\nSTATUS=reading the configuration");
 }
 
-void ServiceManager::Stopping() { options_.notify("STOPPING=1\nSTATUS=draining"); }
+void ServiceManager::Stopping(Duration at_most) {
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(at_most).count();
+  options_.notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(micros) +
+                  "\nSTATUS=draining");
+}
 
 void ServiceManager::Status(std::string_view status) {
   options_.notify("STATUS=" + std::string(status));

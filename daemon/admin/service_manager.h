@@ -35,7 +35,8 @@ class ServiceManager {
   void Ready(std::string_view status);
   // A reload begins (Type=notify-reload); it ends with Ready.
   void Reloading();
-  void Stopping();
+  // It may take `at_most`, whatever the manager's own limit is (TimeoutStopSec=).
+  void Stopping(Duration at_most);
   void Status(std::string_view status);
 
   // Twice a watchdog interval: asks all probes, and gives a sign of life if all have answered since

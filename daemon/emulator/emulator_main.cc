@@ -6,7 +6,6 @@
 #include <absl/flags/reflection.h>
 #include <absl/strings/numbers.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -16,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/descriptor_limit.h"
 #include "daemon/base/error.h"
 #include "daemon/base/version.h"
 #include "daemon/emulator/emulator.h"
@@ -135,14 +135,6 @@ std::optional<talkjsd::Secret> ReadKey() {
   return std::nullopt;
 }
 
-// One descriptor a socket: as many as the system lets us have.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -169,7 +161,7 @@ int main(int argc, char** argv) {
   const std::string shown_host =
       options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
 
-  RaiseDescriptorLimit();
+  talkjsd::RaiseDescriptorLimit();
   talkjsd::emulator::Emulator emulator(std::move(options));
   if (absl::Status status = emulator.Start(); !status.ok()) {
     std::fprintf(stderr, "talkjs-emulator: %s\n", std::string(talkjsd::MessageOf(status)).c_str());

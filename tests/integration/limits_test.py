@@ -74,14 +74,10 @@ class Limits(listeners.Case):
 
     @unittest.skipIf(SANITIZED, "UBSan probes memory through a pipe: without descriptors it reports good objects")
     def test_a_low_limit_of_open_files(self):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.listener = {"address": self.socket(), "mode": "0666"}
-        self.write_config([self.listener])
-        resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
-        try:
-            daemon = listeners.Daemon(self, True, None)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        # The hard limit as well: the daemon raises the soft one to it.
+        daemon = self.start_configured([self.listener], wrapper=("prlimit", "--nofile=64:128"))
+        self.assertEqual(daemon.metric("process_max_fds"), 128)
         session = daemon.connect("alice")
         silent = self.dial(daemon, SILENT)
         self.info(daemon)

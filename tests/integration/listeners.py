@@ -107,10 +107,12 @@ class Case(harness.Case):
         with open(self.config_path, "w", encoding="utf-8") as file:
             json.dump({"listeners": listeners, **more}, file)
 
-    def start_configured(self, listeners, wait=True, environment=None, **more):
-        """A daemon with its own emulator and these listeners; .address is the first one's."""
+    def start_configured(self, listeners, wait=True, environment=None, wrapper=(), **more):
+        """A daemon with its own emulator and these listeners; .address is the first one's.
+
+        wrapper: a command that becomes the daemon's (prlimit ...)."""
         self.write_config(listeners, **more)
-        return Daemon(self, wait, environment)
+        return Daemon(self, wait, environment, wrapper)
 
     def socket(self, name="d"):
         return f"unix://{self.directory}/{name}.sock"
@@ -150,13 +152,13 @@ class Case(harness.Case):
 class Daemon(harness.Daemon):
     """A talkjsd of a configuration file, with an emulator inside."""
 
-    def __init__(self, case, wait, environment):  # pylint: disable=super-init-not-called
+    def __init__(self, case, wait, environment, wrapper=()):  # pylint: disable=super-init-not-called
         self.case = case
         self.state_dir = os.path.join(case.directory, "state")
         os.makedirs(self.state_dir, mode=0o700, exist_ok=True)
         self.metrics_port = harness.free_port()
         self.process = case.spawn("talkjsd", [
-            os.path.join(harness.BIN, "talkjsd"), "--config", case.config_path, "--state-dir",
+            *wrapper, os.path.join(harness.BIN, "talkjsd"), "--config", case.config_path, "--state-dir",
             self.state_dir, "--metrics", f"127.0.0.1:{self.metrics_port}", "--emulator"],
             environment)
         self._client = None

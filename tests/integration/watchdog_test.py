@@ -116,7 +116,8 @@ class Watchdog(harness.Case):
                     self.assertEqual(self.signs_of_life(3 * WATCHDOG), 0)
                 self.wait_said("WATCHDOG=1")
         daemon.terminate()
-        self.wait_said("STOPPING=1")
+        # drain_timeout and two seconds.
+        self.assertIn("EXTEND_TIMEOUT_USEC=7000000", self.wait_said("STOPPING=1"))
         self.assertEqual(daemon.wait(harness.PATIENCE), 0)
 
 

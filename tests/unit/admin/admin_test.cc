@@ -154,12 +154,12 @@ TEST_F(ServiceManagerTest, TellsItsLife) {
   ServiceManager manager(Options(Duration::zero()));
   manager.Ready("serving");
   manager.Reloading();
-  manager.Stopping();
+  manager.Stopping(std::chrono::seconds(7));
   manager.StartWatchdog({[](auto) { FAIL() << "no watchdog is wanted"; }});
   EXPECT_THAT(States(), testing::ElementsAre(
                             "READY=1\nSTATUS=serving",
                             testing::ContainsRegex("^RELOADING=1\nMONOTONIC_USEC=[0-9]+\nSTATUS="),
-                            StartsWith("STOPPING=1")));
+                            StartsWith("STOPPING=1\nEXTEND_TIMEOUT_USEC=7000000\n")));
 }
 
 TEST_F(ServiceManagerTest, GivesSignsOfLifeWhileAllProbesAnswer) {
