@@ -239,7 +239,9 @@ class Daemon:
     def client(self):
         """A talkjsd.Client for the test's own calls."""
         if self._client is None:
-            self._client = talkjsd.Client(self.address, timeout=PATIENCE, connect_timeout=PATIENCE)
+            # Not the connection to the daemon that was killed at this address before.
+            self._client = talkjsd.Client(self.address, timeout=PATIENCE, connect_timeout=PATIENCE,
+                                          channel=make_channel(self.address))
             self.case.addCleanup(self._client.close)
         return self._client
 
