@@ -41,6 +41,7 @@ TEST_F(InboxTest, WhatWasSaidBeforeTheBaselineIsHistory) {
 TEST_F(InboxTest, WhatAnEventShowedBeforeTheListWasReadIsHistoryToo) {
   Join("c1");
   SayMany("c1", 3);
+  talk_.Read("c1");
   talk_.fault = [](const upstream::Request& request) -> std::optional<int> {
     if (request.path == "/me/conversations") return 500;
     return std::nullopt;
